@@ -1,0 +1,71 @@
+"""Compiles Python files to bytes that are always the same; runs on the target interpreter, in a process of its own.
+
+The order of a set constant inside code depends on the hash seed, and the back references of marshal depend on which
+strings the process holds. So `afbundle.pack.compiler` starts a fresh interpreter with a fixed seed for this script, and
+nothing here depends on where the files lie.
+
+Reads one JSON object from stdin, ``{"jobs": [[source, shown name, target, kind, optimize], …]}``; kind is ``code`` (bare
+marshalled code) or ``pyc`` (a file that the import system reads without looking at the source's date). Writes a JSON list
+of failures to stdout, ``[[source, line or null, message], …]``.
+"""
+
+import sys
+
+# The script's folder would come first, and its neighbours have names of the standard library.
+del sys.path[0]
+
+import __future__  # noqa: E402
+
+import ast  # noqa: E402
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+import marshal  # noqa: E402
+import os  # noqa: E402
+import warnings  # noqa: E402
+
+UNCHECKED_HASH = (1).to_bytes(4, "little")
+
+
+def _without_future_import(tree: ast.Module) -> tuple[ast.Module, int]:
+    """Turn ``from __future__ import annotations`` into the compiler's flag.
+
+    The statement would import a module from disk in every task process, for nothing: 0.3 ms, 3 % of a start.
+    """
+    flags = 0
+    for statement in list(tree.body):
+        if (
+            isinstance(statement, ast.ImportFrom)
+            and statement.module == "__future__"
+            and [(alias.name, alias.asname) for alias in statement.names] == [("annotations", None)]
+        ):
+            tree.body.remove(statement)
+            flags = __future__.annotations.compiler_flag
+    return tree, flags
+
+
+def _compile_one(source: str, shown: str, target: str, kind: str, optimize: int) -> None:
+    with open(source, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    tree, flags = (data, 0) if kind == "pyc" else _without_future_import(ast.parse(data, shown))
+    code = marshal.dumps(compile(tree, shown, "exec", flags=flags, dont_inherit=True, optimize=optimize))
+    if kind == "pyc":
+        code = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(data) + code
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+    with open(target, "wb") as file:  # noqa: PTH123
+        file.write(code)
+
+
+def _main() -> None:
+    warnings.simplefilter("ignore")
+    failures = []
+    for job in json.load(sys.stdin.buffer)["jobs"]:
+        try:
+            _compile_one(*job)
+        except SyntaxError as error:
+            failures.append([job[0], error.lineno, error.msg])
+        except (ValueError, RecursionError, MemoryError) as error:
+            failures.append([job[0], None, str(error) or type(error).__name__])
+    json.dump(failures, sys.stdout)
+
+
+_main()

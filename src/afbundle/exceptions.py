@@ -19,10 +19,13 @@ __all__ = [
     "AuthoringError",
     "ChannelClosed",
     "ConnectionNotFound",
+    "InvalidConnection",
+    "InvalidVariable",
     "NotFoundError",
     "RegistrationError",
     "StoreKeyNotFound",
     "TaskTerminated",
+    "UnexpectedAnswer",
     "ValueNotSerializable",
     "VariableNotFound",
     "XComNotFound",
@@ -49,8 +52,20 @@ class ValueNotSerializable(AuthoringError, TypeError):
     """A value that should travel through Airflow (XCom, return value) is not JSON."""
 
 
+class InvalidConnection(AfbundleError, ValueError):
+    """A connection's definition (in ``AIRFLOW_CONN_<ID>``) is neither a connection URI nor a JSON object of one."""
+
+
+class InvalidVariable(AfbundleError, ValueError):
+    """A variable that was asked for as JSON holds something else."""
+
+
 class ChannelClosed(AfbundleError):
     """The supervisor closed the connection, so nothing more can be asked of Airflow."""
+
+
+class UnexpectedAnswer(AfbundleError):
+    """The supervisor sent a message that this afbundle does not know, or not the one that was asked for."""
 
 
 class TaskTerminated(BaseException):

@@ -323,6 +323,7 @@ AIRFLOW_OF_SCHEMA: Final[Mapping[str, str]]
 class Message:
     __fields__: ClassVar[Mapping[str, Field]]
     __since__: ClassVar[str]
+    _body: dict[str, Any]
     def to_body(self) -> dict[str, Any]: ...
 
 def from_body(body: object) -> Message: ...

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from afbundle.pack.runtime_modules import FRONT, HOT
 
 BUNDLE = """
 import sys
@@ -79,3 +82,22 @@ def test_a_task_imports_no_more_than_the_budget(
 def test_nothing_of_packing_supervising_or_the_cli_is_inside(imported: dict[str, set[str]]) -> None:
     rooms = {".".join(name.split(".")[:2]) for name in imported["a_little"] if name.startswith("afbundle.")}
     assert rooms <= {"afbundle.runtime", "afbundle.wire", "afbundle.exceptions", "afbundle.artifact"}
+
+
+def test_what_every_task_needs_is_loaded_at_once_and_nothing_else(tmp_path: Path) -> None:
+    """The lists of modules that the boot loads are what a task imports that asks for nothing and returns nothing."""
+    names = tmp_path / "names"
+    entry = tmp_path / "plain.py"
+    entry.write_text(
+        "import sys\nfrom afbundle import Bundle\nbundle = Bundle('plain')\ndag = bundle.dag('d')\n"
+        f"@dag.task\ndef nothing():\n    open({str(names)!r}, 'w').write(' '.join(sys.modules))\n"
+        "bundle.serve()\n"
+    )
+    afbundle = [sys.executable, "-m", "afbundle.cli"]
+    packed = tmp_path / "plain"
+    subprocess.run([*afbundle, "pack", str(entry), "-o", str(packed)], check=True, capture_output=True)
+    subprocess.run([*afbundle, "run", str(packed), "d"], check=True, capture_output=True)
+    imported = set(names.read_text().split())
+    assert {name for name in imported if name.partition(".")[0] == "afbundle"} == {*FRONT, *HOT}
+    # Each is a file to be mapped, and no such task needs it.
+    assert not {"_datetime", "_json", "fcntl", "select"} & imported

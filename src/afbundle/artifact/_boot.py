@@ -16,7 +16,7 @@ import marshal
 import posix
 import sys
 from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import _LoaderBasics
+from _frozen_importlib_external import ExtensionFileLoader, _LoaderBasics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     # name -> (offset, length, is package, source offset, source length), see `afbundle.artifact.image`
     Modules = dict[str, tuple[int, int, bool, int, int]]
+
+# C modules that the runtime uses, where the interpreter does not have them built in.
+_EXTENSIONS = frozenset(("_datetime", "_json", "_socket", "_struct", "fcntl", "select"))
 
 
 class BundleFile:
@@ -99,6 +102,10 @@ class BundleFinder(_LoaderBasics):
         # Folder that the author's modules seem to lie in. No such folder exists unless their tree is unpacked
         # (then it is the real one); tracebacks and `__file__` show it all the same.
         self.root = file.path
+        # Without `site`, the folder of the interpreter's extension modules is the last one of the path. A module that is
+        # known to be there is taken from there: looking for it would list every folder before, the whole library's too.
+        self._extensions = sys.path[-1] if sys.path else ""
+        self._suffix = (_imp.extension_suffixes() or [""])[0]
 
     def filename(self, name: str) -> str:
         """Return the path that `__file__` and tracebacks show for a module of the bundle."""
@@ -111,12 +118,54 @@ class BundleFinder(_LoaderBasics):
         """Return the spec of a module of this bundle, else None."""
         entry = self.modules.get(fullname)
         if entry is None:
-            return None
+            return self._extension(fullname) if fullname in _EXTENSIONS else None
+        return self._spec(fullname, entry[2])
+
+    def _spec(self, fullname: str, is_package: bool) -> ModuleSpec:
         loader: Any = self
-        spec = ModuleSpec(fullname, loader, origin=self.filename(fullname), is_package=entry[2])
-        if entry[2]:
+        spec = ModuleSpec(fullname, loader, origin=self.filename(fullname), is_package=is_package)
+        if is_package:
             spec.submodule_search_locations = [self.filename(fullname)[: -len("/__init__.py")]]
         return spec
+
+    def _extension(self, name: str) -> ModuleSpec | None:
+        path = f"{self._extensions}/{name}{self._suffix}"
+        try:
+            posix.stat(path)
+        except OSError:
+            return None  # built in, or elsewhere: the interpreter's own finders know
+        spec = ModuleSpec(name, ExtensionFileLoader(name, path), origin=path)
+        spec.has_location = True
+        return spec
+
+    def load(self, names: Sequence[str]) -> None:
+        """Import modules of the bundle from one read, without the import system's way of finding each.
+
+        Arguments:
+            names: in the order of their dependencies. A wrong order costs time and does no other harm.
+        """
+        entries = [self.modules[name] for name in names]
+        begin = min(entry[0] for entry in entries)
+        data = memoryview(self.file.read(begin, max(entry[0] + entry[1] for entry in entries) - begin))
+        for name, (offset, _, is_package, _, _) in zip(names, entries):  # noqa: B905  (of one length)
+            if name in sys.modules:
+                continue
+            spec = self._spec(name, is_package)
+            parent, _, child = name.rpartition(".")
+            module = type(sys)(name)
+            namespace = module.__dict__
+            namespace["__spec__"] = spec
+            namespace["__loader__"] = self
+            namespace["__file__"] = spec.origin
+            namespace["__package__"] = name if is_package else parent
+            if is_package:
+                namespace["__path__"] = spec.submodule_search_locations
+            code = marshal.loads(data[offset - begin :])  # noqa: S302  (the bundle's own code)
+            _imp._fix_co_filename(code, spec.origin)  # type: ignore[attr-defined]  # as importlib does
+            sys.modules[name] = module
+            exec(code, namespace)  # noqa: S102  (this is how a module is loaded)
+            if parent:
+                setattr(sys.modules[parent], child, module)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Make a module that knows its path; where it would be cached is nobody's question."""
@@ -219,6 +268,11 @@ class Boot:
         # Before zipimport's hook, which would search the end of the bundle for a zip file.
         sys.path_hooks.insert(0, self.finder.path_hook)
 
+    def load_runtime(self) -> None:
+        """Import what every task needs of the runtime, as quickly as it goes; for after the sockets are connected."""
+        if self.index["hot"]:
+            self.finder.load(self.index["hot"])
+
     def prepare(self, log: Callable[[str, dict[str, Any]], None]) -> None:
         """Make the bundle's dependencies and data files available.
 
@@ -231,10 +285,15 @@ class Boot:
         Raises:
             CacheError: there is no usable cache folder, or unpacking failed; the message says what to do.
         """
+        interpreter = self.index["interpreter"]
+        if interpreter is not None:
+            from afbundle.artifact import embedded
+
+            embedded.prepare(self.path, self.file.base, interpreter, log)
         for part in self.index["payload"]:
             from afbundle.artifact import cache
 
-            folder = cache.find(part["digest"])
+            folder = cache.find(part["digest"], native=part["native"])
             if folder is None:
                 from afbundle.artifact import unpack
 
@@ -242,7 +301,9 @@ class Boot:
             if part["kind"] == "app":
                 self.finder.root = folder + "/app"
             else:
-                sys.path.append(folder + "/site")
+                from afbundle.artifact import site
+
+                site.use(folder)
 
     def run_entry(self) -> None:
         """Run the entry module as ``__main__``; whatever it raises goes to the caller."""
@@ -268,6 +329,8 @@ def start(argv: list[str], fd: int, base: int, index: dict[str, Any]) -> None:
     sys.argv = [path, *argv[1:]]
     boot = Boot(path, fd, base, index)
     boot.install()
+    if index["front"]:
+        boot.finder.load(index["front"])
     from afbundle.runtime import door
 
     sys.exit(door.main(boot))

@@ -9,8 +9,12 @@ The index is a dict of plain values:
 ``entry``                  ``{"module": name, "kind": "module"}``: the module that runs as ``__main__``
 ``modules``                name -> (offset, length, is package, source offset, source length); source length is 0
                            where the bundle carries no source of the module
-``payload``                list of parts to unpack, ``{"kind": "site" | "app", "digest", "offset", "length", "files",
+``front``, ``hot``         names of modules that are imported at once, each list from one read, in the order of their
+                           dependencies: before the sockets are connected, and right after
+``payload``                list of parts to unpack, ``{"kind": "site" | "app", "native", "digest", "offset", "length", "files",
                            "bytes"}``: site is importable dependencies, app the author's folder with its data files
+``interpreter``            None, or the library of the interpreter that the bundle carries, ``{"version", "digest", "offset",
+                           "length", "checksum", "files", "bytes"}``; see `afbundle.artifact.embedded`
 ``dags``                   dag_id -> module that registers it
 ``supervisor_schema_version``  what the manifest says, None in the probe that `pack` runs to learn the Dags
 ``boot``                   marshalled code of `afbundle.artifact._boot`; taken out before the boot code runs
@@ -61,12 +65,13 @@ class Part:
     """One compressed archive of the payload; see `afbundle.artifact.unpack` for its format.
 
     Attributes:
-        kind: ``site`` or ``app``.
+        kind: ``site`` or ``app``; ``python`` or ``stdlib`` for those of an interpreter.
         path: the file that holds the archive while packing.
         length: its bytes.
-        digest: SHA-256 (hex) of the archive before compression; the cache's key.
+        digest: SHA-256 (hex) that stands for the content, however it is compressed; the cache's key.
         files: number of files in it.
         size: bytes of those files.
+        native: whether shared libraries are among them, which some filesystems refuse to load.
     """
 
     kind: str
@@ -75,6 +80,28 @@ class Part:
     digest: str
     files: int
     size: int
+    native: bool = False
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An interpreter that travels in a bundle; see `afbundle.artifact.embedded`.
+
+    Attributes:
+        version: its full version, as ``3.11.7``.
+        program: its path inside the core, as ``python/bin/python3.11``.
+        core, library: its two parts, each a tar under gzip.
+        core_checksum, library_checksum: SHA-256 (hex) of the compressed bytes.
+        glibc: the oldest glibc that it runs with, as ``2.35``, or empty when it needs none.
+    """
+
+    version: str
+    program: str
+    core: Part
+    library: Part
+    core_checksum: str
+    library_checksum: str
+    glibc: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +122,7 @@ class Image:
 
     @property
     def length(self) -> int:
-        """Bytes of the executable region."""
+        """Bytes of head and payload; in the executable region only the bill of materials follows."""
         return len(self.head) + sum(part.length for part in self.parts)
 
 
@@ -129,6 +156,10 @@ class ImageBuilder:
         boot: marshalled code of `afbundle.artifact._boot`.
         modules: in the order of their blobs; put first what every start needs.
         parts: the payload.
+        after: bytes that are written behind the parts, before the source region (the bill of materials).
+        embedded: the interpreter that travels along, or None for one of the host.
+        front: the modules that every start imports before it connects.
+        hot: those that every task needs after that.
     """
 
     target: Target
@@ -136,6 +167,10 @@ class ImageBuilder:
     boot: bytes
     modules: list[Module] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    after: int = 0
+    embedded: Embedded | None = None
+    front: Sequence[str] = ()
+    hot: Sequence[str] = ()
 
     def build(
         self,
@@ -168,18 +203,18 @@ class ImageBuilder:
                 blobs += module.source
         payload = []
         end = len(blobs)
+        library = None
+        if self.embedded is not None:
+            library = {
+                "version": self.embedded.version,
+                **_entry(self.embedded.library, end + self.embedded.core.length),
+                "checksum": self.embedded.library_checksum,
+            }
+            end += self.embedded.core.length + self.embedded.library.length
         for part in self.parts:
-            payload.append(
-                {
-                    "kind": part.kind,
-                    "digest": part.digest,
-                    "offset": end,
-                    "length": part.length,
-                    "files": part.files,
-                    "bytes": part.size,
-                }
-            )
+            payload.append({"kind": part.kind, "native": part.native, **_entry(part, end)})
             end += part.length
+        end += self.after
         # `end` is where the source region begins.
         modules = {}
         for module in sorted(self.modules, key=lambda module: module.name):
@@ -194,11 +229,30 @@ class ImageBuilder:
             "version": version,
             "entry": {"module": self.entry, "kind": "module"},
             "modules": modules,
+            "front": list(self.front),
+            "hot": list(self.hot),
+            "interpreter": library,
             "payload": payload,
             "dags": dict(sorted((dags or {}).items())),
             "supervisor_schema_version": supervisor_schema_version,
         }
         packed = marshal.dumps({**index, "boot": self.boot}, _INDEX_MARSHAL)
-        stage0 = launcher.stage0(self.target.magic, len(packed))
-        head = launcher.header(self.target.executable, self.target.text, stage0) + packed + bytes(blobs)
-        return Image(head, index, stage0, tuple(self.parts))
+        if self.embedded is None:
+            stage0 = launcher.stage0(self.target.magic, len(packed))
+            header = launcher.header(self.target.executable, self.target.text, stage0)
+            return Image(header + packed + blobs, index, stage0, tuple(self.parts))
+        stage0 = launcher.stage0(self.target.magic, len(packed), launcher.EMBEDDED_HEADER_SIZE)
+        core_at = launcher.EMBEDDED_HEADER_SIZE + len(packed) + len(blobs)
+        header = launcher.embedded_header(self.embedded, core_at, stage0)
+        parts = (self.embedded.core, self.embedded.library, *self.parts)
+        return Image(header + packed + blobs, index, stage0, parts)
+
+
+def _entry(part: Part, offset: int) -> dict[str, Any]:
+    return {
+        "digest": part.digest,
+        "offset": offset,
+        "length": part.length,
+        "files": part.files,
+        "bytes": part.size,
+    }

@@ -2,7 +2,7 @@ r"""The head of a packed bundle: a shell script that finds the interpreter, and 
 
 Layout of the executable region (offsets in bytes)::
 
-    0            shell header, padded with newlines to HEADER_SIZE
+    0            shell header, padded with newlines to HEADER_SIZE (EMBEDDED_HEADER_SIZE where an interpreter travels along)
     HEADER_SIZE  index: marshal version 2 of a dict (see `afbundle.artifact.image`), its key "boot" the boot code
     base         blobs: what the index points to, by offset from here
 
@@ -12,10 +12,19 @@ there (zipimport does, for `PK\5\6`) breaks on a legal source region.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from afbundle.artifact.embedded import UNPACK
 from afbundle.artifact.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from afbundle.artifact.image import Embedded
 
 HEADER_SIZE = 4096
 """Bytes of the padded shell header: one page, far below what a shell needs to keep reading for."""
+
+EMBEDDED_HEADER_SIZE = 8192
+"""The same where an interpreter travels along."""
 
 HEADER_MARK = b"#!/bin/sh\n# afbundle 1\n"
 """How every executable region that this packer writes begins."""
@@ -45,6 +54,72 @@ printf '%s\\n' "afbundle: cannot start $0: it was packed for CPython {version}, 
 exit 127
 """
 
+# Up to the first exec nothing is forked: this is every start but the first on a host. `-O` says that the folder is this
+# user's own; the subshell that follows looks closer, tries the other folders that `afbundle.artifact.cache` names, and
+# unpacks. A folder that belongs to root and that root filled is used as well.
+_EMBEDDED_HEADER = """\
+# This is an Airflow task bundle with an interpreter of its own, CPython {version}. Look inside with: afbundle inspect FILE
+s={stage0}
+n={digest} i={program} b=$0
+case ${{AFBUNDLE_CACHE-}} in
+'') case ${{XDG_CACHE_HOME-}} in
+/*) r=$XDG_CACHE_HOME/afbundle ;;
+*) case ${{HOME-}} in /*) r=$HOME/.cache/afbundle ;; *) r= ;; esac ;;
+esac ;;
+/*) r=$AFBUNDLE_CACHE ;;
+*) r=$PWD/$AFBUNDLE_CACHE ;;
+esac
+p=$r/$n/$i
+[ -O "$r" ] && [ -O "$r/$n" ] && [ ! -L "$r/$n" ] && [ -x "$p" ] && exec "$p" {flags} "$s" "$b" "$p" "$@"
+p=$(
+set -f
+umask 022
+PATH=${{PATH-}}:/usr/bin:/bin
+o={offset} l={length} h={checksum}
+u=$(id -u) w=
+owned() {{
+set -- $(ls -ldn "$1" 2>/dev/null)
+[ "${{3-}}" = 0 ] || [ "${{3-}}" = "$u" ]
+}}
+good() {{
+owned "$1" && owned "$1/." || return
+case $(ls -ldn "$1/.") in d????-??-*) ;; *) false ;; esac
+}}
+use() {{
+good "$r" && [ ! -L "$e" ] && good "$e" && [ -x "$e/$i" ] && printf %s "$e/$i"
+}}
+unpack() (
+{unpack})
+try() {{
+r=$1 e=$1/$n
+[ -d "$e" ] && use && exit
+if [ ! -d "$r" ]; then
+mkdir -p "${{r%/*}}" && mkdir -m 700 "$r" && printf 'Signature: 8a477f597d28d172789f06886806bc55\n' >"$r/CACHEDIR.TAG"
+fi 2>/dev/null
+if [ ! -d "$r" ]; then m="cannot be made"
+elif ! good "$r"; then m="belongs to another user, or others can write to it"
+elif ! m=$(set +f; unpack); then m=${{m%%"
+"*}}
+elif [ ! -x "$e/$i" ]; then m="programs cannot be run from there"
+elif [ "$m" = unpacked ] && ! m=$("$e/$i" -IBSc '' 2>&1); then m="its Python does not run here: $m"
+elif use; then exit
+else m="$e is not this user's own"
+fi
+w="$w
+  $r: ${{m:-cannot be used}}"
+}}
+[ -n "$r" ] && try "$r"
+if [ -z "${{AFBUNDLE_CACHE-}}" ]; then
+case ${{TMPDIR-}} in /*) try "$TMPDIR/afbundle-$u" ;; *) try "/tmp/afbundle-$u" ;; esac
+try "/var/tmp/afbundle-$u"
+fi
+printf '%s\n' "afbundle: cannot start $b: found no place for the Python that it carries ({size} MB unpacked)$w" \
+"  mend it: set AFBUNDLE_CACHE to a folder of this user with enough room" >&2
+exit 1
+) || exit
+exec "$p" {flags} "$s" "$b" "$p" "$@"
+"""
+
 # No single quote may occur here: it is quoted for the shell, and read by humans in `ps`.
 _STAGE_0 = """\
 import sys,posix,_frozen_importlib_external as e
@@ -59,7 +134,7 @@ exec(m.loads(i.pop("boot")),{{"__name__":"afbundle.artifact._boot","_argv":[b,*a
 """
 
 
-def stage0(magic: bytes, index_length: int) -> str:
+def stage0(magic: bytes, index_length: int, header_size: int = HEADER_SIZE) -> str:
     """Return the program for ``python -c`` that loads the index and runs the boot code.
 
     Its own arguments are the bundle, the interpreter as the shell found it, and the bundle's arguments.
@@ -68,9 +143,10 @@ def stage0(magic: bytes, index_length: int) -> str:
         magic: the interpreter's `MAGIC_NUMBER` for bytecode. Marshalled code crashes an interpreter of another version,
             so nothing is read before it was compared.
         index_length: bytes of the index.
+        header_size: bytes of the header before it.
     """
     return _STAGE_0.format(
-        magic=magic.hex(), length=index_length, header=HEADER_SIZE, base=HEADER_SIZE + index_length
+        magic=magic.hex(), length=index_length, header=header_size, base=header_size + index_length
     )
 
 
@@ -96,6 +172,32 @@ def header(interpreter: str, version: str, stage0_text: str) -> bytes:
     if len(data) > HEADER_SIZE:
         raise ArtifactError(f"the interpreter's path is too long for the bundle's header: {interpreter}")
     return data.ljust(HEADER_SIZE, b"\n")
+
+
+def embedded_header(embedded: Embedded, offset: int, stage0_text: str) -> bytes:
+    """Return the shell header of a bundle that carries its interpreter, padded to `EMBEDDED_HEADER_SIZE`.
+
+    Arguments:
+        embedded: the interpreter.
+        offset: where its core begins in the file, in bytes.
+        stage0_text: what `stage0` returned.
+    """
+    text = _EMBEDDED_HEADER.format(
+        version=embedded.version,
+        stage0=_quote(stage0_text),
+        digest=embedded.core.digest,
+        program=embedded.program,
+        # `tail` counts from 1.
+        offset=offset + 1,
+        length=embedded.core.length,
+        checksum=embedded.core_checksum,
+        size=round((embedded.core.size + embedded.library.size) / 1e6),
+        flags=" ".join(LAUNCHER_FLAGS),
+        unpack=UNPACK,
+    )
+    data = HEADER_MARK + text.encode()
+    assert len(data) <= EMBEDDED_HEADER_SIZE  # noqa: S101  (nothing in it is as long as its author likes)
+    return data.ljust(EMBEDDED_HEADER_SIZE, b"\n")
 
 
 def _quote(text: str) -> str:

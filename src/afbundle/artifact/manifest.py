@@ -170,6 +170,16 @@ def _kind(value: Any) -> str:
     return "nothing" if value is None else f"{type(value).__name__} ({value!r})"
 
 
+def sbom_entry(offset: int, bill: bytes) -> dict[str, Any]:
+    """Return where the manifest says that the bill of materials lies (``sbom`` of our own additions).
+
+    Arguments:
+        offset: of its first byte, from the start of the file.
+        bill: the document, CycloneDX in JSON.
+    """
+    return {"offset": offset, "length": len(bill), "sha256": hashlib.sha256(bill).hexdigest()}
+
+
 def with_sources(
     manifest: Mapping[str, Any], sources: Sequence[tuple[str, bytes]], dag_source_paths: Mapping[str, str]
 ) -> dict[str, Any]:

@@ -150,6 +150,10 @@ class BundleFile:
             at += len(piece)
         return digest.digest()
 
+    def whole_digest(self) -> bytes:
+        """Return the SHA-256 of the whole file, 32 bytes: what a signature covers."""
+        return self.digest(Region(0, self.size))
+
     @property
     def dags(self) -> dict[str, list[str]]:
         """dag_id -> task ids, as far as the manifest names them properly."""
@@ -189,7 +193,7 @@ class BundleFile:
         if not isinstance(entry, dict) or not isinstance(entry.get("path"), str) or not entry["path"]:
             raise CorruptBundle("manifest", "an entry of sources has no path")
         path, digest = entry["path"], entry.get("sha256")
-        offset, length = _count(entry, "offset"), _count(entry, "length")
+        offset, length = (_count(entry, key, f"source {path!r}") for key in ("offset", "length"))
         if offset + length > self.source.length:
             raise CorruptBundle("manifest", f"source {path!r} reaches beyond the source region")
         if not isinstance(digest, str) or len(digest) != _SHA256_HEX_DIGITS:
@@ -197,6 +201,28 @@ class BundleFile:
                 "manifest", f"sha256 of source {path!r} is not {_SHA256_HEX_DIGITS} hex digits"
             )
         return Source(path, Region(self.source.offset + offset, length), digest)
+
+    def sbom(self) -> bytes | None:
+        """Return the bill of materials, CycloneDX in JSON, or None where the bundle has none.
+
+        Raises:
+            CorruptBundle: it is not where the manifest says, or is another one than was packed.
+        """
+        ours = self.manifest.get(manifests.MARK)
+        entry = ours.get("sbom") if isinstance(ours, dict) else None
+        if entry is None:
+            return None
+        if not isinstance(entry, dict):
+            raise CorruptBundle("manifest", "sbom is not a mapping")
+        region = Region(*(_count(entry, key, "the bill of materials") for key in ("offset", "length")))
+        if region.offset + region.length > self.executable.length:
+            raise CorruptBundle("manifest", "the bill of materials reaches beyond the executable region")
+        bill = self.read(region)
+        if hashlib.sha256(bill).hexdigest() != entry.get("sha256"):
+            raise CorruptBundle(
+                "executable", "the SHA-256 of the bill of materials is not the one in the manifest"
+            )
+        return bill
 
     def verify(self) -> Verification:
         """Compare every digest that the file carries.
@@ -207,6 +233,7 @@ class BundleFile:
         executable = self.digest(self.executable)
         if executable != self.trailer.executable_sha256:
             raise CorruptBundle("executable", "its SHA-256 is not the one in the trailer")
+        self.sbom()
         sources = self.sources()
         for source in sources:
             if source.sha256 is not None and self.digest(source.region).hex() != source.sha256:
@@ -234,10 +261,10 @@ class BundleFile:
             raise CorruptBundle("manifest", "its bytes are not those that were packed")
 
 
-def _count(entry: dict[str, Any], key: str) -> int:
+def _count(entry: dict[str, Any], key: str, of: str) -> int:
     number = entry.get(key)
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise CorruptBundle("manifest", f"{key} of source {entry['path']!r} is not a byte count")
+        raise CorruptBundle("manifest", f"{key} of {of} is not a byte count")
     return number
 
 

@@ -1,14 +1,17 @@
-"""The command line: ``afbundle pack | inspect | verify | run``."""
+"""The command line: ``afbundle pack | inspect | verify | sign | run | cache``."""
 
 from __future__ import annotations
 
 import sys
 
 COMMANDS = {
+    "cache": "Show and clean up where bundles unpack their dependencies.",
     "inspect": "Show what a bundle of any language says about itself.",
+    "keygen": "Make a pair of keys for signing bundles.",
     "pack": "Pack tasks, or a pre-built executable, into one file.",
     "run": "Run a bundle's tasks here, without Airflow.",
-    "verify": "Check that every byte of a bundle is what was packed.",
+    "sign": "Sign a bundle.",
+    "verify": "Check every byte of a bundle, and who signed it.",
 }
 """Command -> its line in the help. Each is the function of the same name in a module of the same name."""
 

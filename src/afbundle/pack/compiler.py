@@ -26,7 +26,8 @@ class Job:
         source: the file.
         shown: the path that the code object carries (``co_filename``); never one of the machine that packs.
         target: where the result goes.
-        kind: ``code`` for bare marshalled code, ``pyc`` for a file of the import system.
+        kind: ``code`` for bare marshalled code, ``lean`` for the same without annotations and ``if TYPE_CHECKING:`` blocks,
+            ``pyc`` for a file of the import system.
         optimize: as for `compile`: 0 keeps asserts and docstrings, 2 drops both.
     """
 

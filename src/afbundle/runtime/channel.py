@@ -22,179 +22,31 @@ on the way out. A request from within a signal handler works too, provided that 
 from __future__ import annotations
 
 from _socket import MSG_DONTWAIT, SHUT_RDWR
-from _thread import RLock, allocate_lock, get_ident
+from _thread import RLock, get_ident
 from itertools import count
 
 from afbundle.exceptions import ApiError, ChannelClosed, UnexpectedAnswer
 from afbundle.runtime.inbox import Inbox
+from afbundle.runtime.waiting import LoopLink, LoopWaiter, Outgoing, ThreadWaiter
 from afbundle.wire import messages
 from afbundle.wire.errors import InvalidMessage, RemoteProtocolError
 from afbundle.wire.frames import request_head
-from afbundle.wire.msgpack import pack_parts
+from afbundle.wire.msgpack import pack_parts, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket as Socket
-    from asyncio import AbstractEventLoop, Future
-    from collections.abc import Callable
-    from typing import Any
+    from asyncio import AbstractEventLoop
 
     from afbundle.wire.frames import Frame
     from afbundle.wire.messages import Message
 
 __all__ = ["Channel"]
 
-# Pieces of a body from this size on are sent as they are; smaller ones are joined.
+# A body's first piece is joined with the frame's head up to this size, so that one ``send`` does.
 _LARGE = 65536
 
 _FIRST_ID = 0  # of the frame that nobody asked for
-_NO_ID = -1
-
-
-class _Outgoing:
-    """Bytes to be sent.
-
-    Attributes:
-        data: the bytes; dropped when they are through.
-        sent: how many bytes each ``send`` took.
-        is_through: whether all of them did.
-    """
-
-    __slots__ = ("data", "is_through", "sent")
-
-    def __init__(self, data: bytes) -> None:
-        self.data: bytes | memoryview = data
-        self.sent: list[int] = []
-        self.is_through = False
-
-    def push(self, socket: Socket) -> None:
-        """Send once, without blocking; raises BlockingIOError when the socket takes nothing."""
-        done = sum(self.sent)
-        if done < len(self.data):
-            rest = memoryview(self.data)[done:] if done else self.data
-            self.sent.extend(map(socket.send, (rest,), (MSG_DONTWAIT,)))
-            done += self.sent[-1]
-        if done == len(self.data):
-            self.is_through = True
-            self.data = b""
-
-
-class _Waiter:
-    """A thread that waits for an answer.
-
-    Attributes:
-        id: the request's id.
-        frame: the answer, once it is there.
-        last: the end of the request; None when there was nothing to send.
-        thread: the thread's identity.
-    """
-
-    __slots__ = ("_bell", "_gate", "frame", "id", "last", "thread")
-
-    def __init__(self) -> None:
-        self.id = _NO_ID
-        self.frame: Frame | None = None
-        self.last: _Outgoing | None = None
-        self.thread = get_ident()
-        self._gate: Any = None
-        self._bell: tuple[int, int] | None = None
-
-    @property
-    def is_sending(self) -> bool:
-        return self.last is not None and not self.last.is_through
-
-    def prepare_sleep(self) -> None:
-        if self._gate is None:
-            self._gate = allocate_lock()
-            self._gate.acquire()
-
-    def sleep(self) -> None:
-        self._gate.acquire()
-
-    def prepare_poll(self) -> None:
-        if self._bell is None:
-            from posix import pipe
-
-            self._bell = pipe()
-
-    def poll(self, fd: int) -> None:
-        """Wait until the socket takes more, or somebody rouses this thread."""
-        from select import POLLIN, POLLOUT, poll
-
-        assert self._bell is not None  # noqa: S101  (prepare_poll was called)
-        poller = poll()
-        poller.register(fd, POLLOUT)
-        poller.register(self._bell[0], POLLIN)
-        poller.poll()
-
-    def rouse(self) -> None:
-        """Wake the thread; more often than needed does no harm."""
-        if self._gate is not None and self._gate.locked():
-            self._gate.release()
-        if self._bell is not None:
-            from posix import write
-
-            write(self._bell[1], b"!")
-
-    def put_away(self) -> None:
-        if self._bell is not None:
-            from posix import close
-
-            bell, self._bell = self._bell, None
-            for fd in bell:
-                close(fd)
-
-
-class _Link:
-    """An event loop that uses the channel.
-
-    Attributes:
-        loop: the loop.
-        thread: the identity of its thread.
-        waiting: ids of the requests that its coroutines wait for.
-        reading: whether it watches for input, or was told to.
-        writing: whether it watches for room to send.
-    """
-
-    __slots__ = ("loop", "reading", "thread", "waiting", "writing")
-
-    def __init__(self, loop: AbstractEventLoop) -> None:
-        self.loop = loop
-        self.thread = get_ident()
-        self.waiting: set[int] = set()
-        self.reading = False
-        self.writing = False
-
-    def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Have a function called in the loop: at once when this is its thread."""
-        if self.loop.is_closed():
-            return  # Nobody waits in it any more.
-        if self.thread == get_ident():
-            function(*args)
-            return
-        try:
-            self.loop.call_soon_threadsafe(function, *args)
-        except RuntimeError:
-            pass  # It was closed just now.
-
-
-class _LoopWaiter:
-    """A coroutine that waits for an answer."""
-
-    __slots__ = ("future", "id", "last", "link")
-
-    def __init__(self, link: _Link) -> None:
-        self.id = _NO_ID
-        self.last: _Outgoing | None = None
-        self.link = link
-        self.future: Future[Frame | None] = link.loop.create_future()
-
-    def answer(self, frame: Frame | None) -> None:
-        self.link.call(self._resolve, frame)
-
-    def _resolve(self, frame: Frame | None) -> None:
-        if not self.future.done():
-            self.future.set_result(frame)
 
 
 class Channel:
@@ -213,12 +65,12 @@ class Channel:
         self._lock = RLock()
         self._ids = count(1)
         self._inbox = Inbox()
-        self._outbox: list[_Outgoing] = []
-        self._pending: dict[int, _Waiter | _LoopWaiter] = {}
+        self._outbox: list[Outgoing] = []
+        self._pending: dict[int, ThreadWaiter | LoopWaiter] = {}
         # The threads that can be made the reader, by request id.
-        self._asleep: dict[int, _Waiter] = {}
-        self._reader: _Waiter | _Link | None = None
-        self._links: list[_Link] = []
+        self._asleep: dict[int, ThreadWaiter] = {}
+        self._reader: ThreadWaiter | LoopLink | None = None
+        self._links: list[LoopLink] = []
         self._first: Frame | None = None
         # Why nothing can be asked any more, and the error behind it.
         self._end: tuple[str, Exception | None] | None = None
@@ -241,7 +93,7 @@ class Channel:
             ChannelClosed: the supervisor is gone, before or while waiting.
             UnexpectedAnswer: the answer is no message of the supervisor schema.
         """
-        return _content(self._ask(_Waiter(), _packed(message)))
+        return _content(self._ask(ThreadWaiter(), _packed(message)))
 
     async def arequest(self, message: Message) -> Message | None:
         """Send a message and wait for its answer without blocking the event loop; otherwise as `request`."""
@@ -249,7 +101,7 @@ class Channel:
 
         pieces = _packed(message)
         link = self._link_of(get_running_loop())
-        waiter = _LoopWaiter(link)
+        waiter = LoopWaiter(link)
         try:
             with self._lock:
                 self._post(waiter, pieces)
@@ -270,7 +122,7 @@ class Channel:
         Raises:
             ApiError, ChannelClosed, UnexpectedAnswer: as `request`.
         """
-        message = _content(self._ask(_Waiter(), None))
+        message = _content(self._ask(ThreadWaiter(), None))
         if message is None:
             raise UnexpectedAnswer("the supervisor's first frame is empty")
         return message
@@ -284,7 +136,7 @@ class Channel:
         data = b"".join(pack_parts(body))
         with self._lock:
             if self._end is None:
-                self._outbox.append(_Outgoing(request_head(_FIRST_ID, len(data)) + data))
+                self._outbox.append(Outgoing(request_head(_FIRST_ID, len(data)) + data))
                 self._send()
 
     def close(self) -> None:
@@ -296,7 +148,7 @@ class Channel:
 
     # ---- waiting, in a thread
 
-    def _ask(self, waiter: _Waiter, pieces: list[bytes] | None) -> Frame:
+    def _ask(self, waiter: ThreadWaiter, pieces: list[bytes | bytearray] | None) -> Frame:
         try:
             with self._lock:
                 if pieces is None:
@@ -314,15 +166,19 @@ class Channel:
                     self._wait_aside(waiter)
             return waiter.frame
         finally:
-            self._leave(waiter)
+            try:
+                self._leave(waiter)
+            except BaseException:
+                self._leave(waiter, again=True)
+                raise
 
-    def _take_role(self, waiter: _Waiter) -> bool:
+    def _take_role(self, waiter: ThreadWaiter) -> bool:
         # A reader of this very thread lies suspended below: this is a signal handler, or a finalizer.
         if self._reader is None or self._reader.thread == waiter.thread:
             self._reader = waiter
         return self._reader is waiter
 
-    def _read_for(self, waiter: _Waiter) -> None:
+    def _read_for(self, waiter: ThreadWaiter) -> None:
         """Receive once, after looking at what an interrupted reader may have left."""
         if self._inbox:
             self._digest()
@@ -344,7 +200,7 @@ class Channel:
         else:
             self._receive(0)
 
-    def _wait_aside(self, waiter: _Waiter) -> None:
+    def _wait_aside(self, waiter: ThreadWaiter) -> None:
         """Wait while somebody else is the reader."""
         with self._lock:
             if waiter.frame is not None or self._end is not None or self._take_role(waiter):
@@ -362,29 +218,39 @@ class Channel:
         else:
             waiter.sleep()
 
-    def _leave(self, waiter: _Waiter) -> None:
+    def _leave(self, who: ThreadWaiter | LoopLink, *, again: bool = False) -> None:
+        """Give up the reader's role, and all else that a waiting thread has.
+
+        Arguments:
+            who: the thread or loop that leaves.
+            again: whether a signal handler interrupted this once already, at whatever line.
+        """
         with self._lock:
-            self._pending.pop(waiter.id, None)
-            self._asleep.pop(waiter.id, None)
-            waiter.put_away()
-            if self._reader is waiter:
+            if isinstance(who, ThreadWaiter):
+                self._pending.pop(who.id, None)
+                self._asleep.pop(who.id, None)
+                who.put_away()
+            if self._reader is who:
                 self._reader = None
+            if self._reader is None:
                 self._pass_on_reading()
+            elif again and isinstance(self._reader, ThreadWaiter):
+                self._reader.rouse()  # It may have been made the reader without being told.
 
     # ---- waiting, in an event loop
 
-    def _link_of(self, loop: AbstractEventLoop) -> _Link:
+    def _link_of(self, loop: AbstractEventLoop) -> LoopLink:
         with self._lock:
             for link in self._links:
                 if link.loop is loop:
                     link.thread = get_ident()
                     return link
             self._links = [link for link in self._links if not link.loop.is_closed()]
-            link = _Link(loop)
+            link = LoopLink(loop)
             self._links.append(link)
             return link
 
-    def _watch(self, link: _Link) -> None:
+    def _watch(self, link: LoopLink) -> None:
         """Have a loop watch the socket; called in its thread."""
         if not link.reading:
             link.loop.add_reader(self._fd, self._on_readable, link)
@@ -393,26 +259,31 @@ class Channel:
             link.loop.add_writer(self._fd, self._on_writable, link)
             link.writing = True
 
-    def _on_readable(self, link: _Link) -> None:
+    def _on_readable(self, link: LoopLink) -> None:
+        try:
+            if self._begin_reading(link):
+                self._receive(MSG_DONTWAIT)
+        finally:
+            try:
+                self._leave(link)
+            except BaseException:
+                self._leave(link, again=True)
+                raise
+
+    def _begin_reading(self, link: LoopLink) -> bool:
         with self._lock:
             if self._end is not None:
                 self._unwatch(link)
-                return
-            if self._reader is not None:
+            elif self._reader is None:
+                self._reader = link
+                return True
+            else:
                 # Whoever it is passes the reading on to this loop when done.
                 link.loop.remove_reader(self._fd)
                 link.reading = False
-                return
-            self._reader = link
-        try:
-            self._receive(MSG_DONTWAIT)
-        finally:
-            with self._lock:
-                if self._reader is link:
-                    self._reader = None
-                    self._pass_on_reading()
+            return False
 
-    def _on_writable(self, link: _Link) -> None:
+    def _on_writable(self, link: LoopLink) -> None:
         with self._lock:
             if self._end is None:
                 self._send()
@@ -420,16 +291,17 @@ class Channel:
                 link.loop.remove_writer(self._fd)
                 link.writing = False
 
-    def _resume(self, link: _Link) -> None:
+    def _resume(self, link: LoopLink) -> None:
         with self._lock:
             if self._end is not None:
                 self._unwatch(link)
                 return
             link.loop.add_reader(self._fd, self._on_readable, link)
+            link.reading = True
         # An interrupted reader may have left something that no event announces.
         self._on_readable(link)
 
-    def _unwatch(self, link: _Link) -> None:
+    def _unwatch(self, link: LoopLink) -> None:
         with self._lock:
             if not link.loop.is_closed():
                 link.loop.remove_reader(self._fd)
@@ -439,7 +311,7 @@ class Channel:
 
     # ---- under the lock: sending, and who reads
 
-    def _post(self, waiter: _Waiter | _LoopWaiter, pieces: list[bytes]) -> None:
+    def _post(self, waiter: ThreadWaiter | LoopWaiter, pieces: list[bytes | bytearray]) -> None:
         if self._end is not None:
             raise self._closed_error()
         waiter.id = next(self._ids)
@@ -448,7 +320,7 @@ class Channel:
             pieces[0] = head + pieces[0]
         else:
             pieces.insert(0, head)
-        outgoing = [_Outgoing(piece) for piece in pieces]
+        outgoing = [Outgoing(piece) for piece in pieces]
         pieces.clear()  # The outbox alone keeps them, and not longer than needed.
         waiter.last = outgoing[-1]
         self._pending[waiter.id] = waiter
@@ -483,9 +355,8 @@ class Channel:
             self._asleep.pop(waiter.id, None)
         else:
             for link in self._links:
-                if link.waiting and not link.reading:
-                    link.reading = True
-                    link.call(self._resume, link)
+                if link.waiting and (not link.reading or self._inbox.is_ripe):
+                    link.call_soon(self._resume, link)
 
     # ---- receiving, as the reader
 
@@ -516,13 +387,12 @@ class Channel:
             waiter = self._pending.get(frame.id)
             if waiter is None:
                 return  # Whoever asked has given up waiting, or this frame was handed on before.
-            if isinstance(waiter, _LoopWaiter):
+            if isinstance(waiter, LoopWaiter):
                 waiter.answer(frame)
             else:
                 waiter.frame = frame
-                self._asleep.pop(waiter.id, None)
                 waiter.rouse()
-            self._pending.pop(frame.id, None)
+                self._asleep.pop(waiter.id, None)
 
     # ---- the end
 
@@ -539,7 +409,7 @@ class Channel:
 
     def _wake_all(self) -> None:
         for waiter in list(self._pending.values()):
-            if isinstance(waiter, _LoopWaiter):
+            if isinstance(waiter, LoopWaiter):
                 waiter.answer(None)
             else:
                 waiter.rouse()
@@ -581,19 +451,9 @@ class Channel:
         register_at_fork(after_in_child=forget)
 
 
-def _packed(message: Message) -> list[bytes]:
-    """Return a message's body as bytes, in one piece unless it holds large ones."""
-    pieces: list[bytes] = []
-    small: list[bytes] = []
-    for part in pack_parts(message.to_body(), "body"):
-        if len(part) < _LARGE:
-            small.append(part)
-        else:
-            pieces += (b"".join(small), part)
-            small = []
-    if small or not pieces:
-        pieces.append(b"".join(small))
-    return pieces
+def _packed(message: Message) -> list[bytes | bytearray]:
+    # Not `to_body`, which would make datetimes of the timestamps in it, only to have them packed.
+    return pack_parts(message._body, "body")
 
 
 def _content(frame: Frame) -> Message | None:
@@ -601,7 +461,7 @@ def _content(frame: Frame) -> Message | None:
     if error is None and body is not None and body.get("type") == "ErrorResponse":
         error = body
     if error is not None:
-        detail = error.get("detail")
+        detail = settle(error.get("detail"))
         raise ApiError.of(
             str(error.get("error") or "GENERIC_ERROR"), detail if isinstance(detail, dict) else None
         )

@@ -14,74 +14,61 @@ import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal as _signal
     from typing import NoReturn
-else:
-    import _signal
 
-# SIGHUP, SIGINT, SIGQUIT, SIGTERM: whoever sends these to the process group means the task, not its watcher.
-_IGNORED_SIGNALS = (1, 2, 3, 15)
+# The first shell ends at once; the one behind it, the watcher, is nobody's child. It ignores SIGHUP, SIGINT, SIGQUIT and
+# SIGTERM: whoever sends these to the process group means the task. The pipe closes a little before the task can be reaped,
+# so the last step waits for a zombie without threads, or for its being reaped; where there is no /proc, for 50 ms.
+_WATCHER = """\
+trap "" 1 2 3 15
+exec 3<&0 4>&2 2>/dev/null
+{ read end
+while (:); read line </proc/$1/stat
+do set -- $1 ${line##*)}
+case "$2 ${19}" in "Z "[01]|X*) break;; esac
+done
+[ -d /proc/self ] || sleep 0.05
+} <&3 3<&- &
+"""
 
-# Without pidfd the watcher learns of the end from a pipe, which closes a little before the process can be reaped.
-_GRACE_WITHOUT_PIDFD = 0.05
+
+# The process between this one and the watcher, until it is reaped.
+_between = 0
 
 
-def fork_watcher() -> int:
-    """Fork the watcher. Call it as soon as the sockets are connected, before anything else is imported.
+def start_watcher() -> None:
+    """Start the watcher. Call it as soon as the sockets are connected, before anything else is imported.
 
-    At that moment the process is small, has one thread and no fork handlers, and the supervisor is busy asking its API
-    server. The watcher is a grandchild: the task's own ``os.wait()`` must never meet a child that it did not start.
-
-    Returns:
-        The process between this one and the watcher, to be given to `settle_watcher`; 0 when the system has no room for
-        another process. The task can run all the same; only its end may be noticed late.
+    It is a shell, spawned without a fork: forked from this process it would cost the task a page fault for every page that
+    either of them touches from then on, a fifth of a whole start. And it is a grandchild: the task's own ``os.wait()`` must
+    never meet a child that it did not start. Where the system has no room for another process the task runs all the same;
+    only its end may be noticed late.
     """
+    global _between  # noqa: PLW0603  (one process, one watcher)
+    reading = -1
     try:
-        end_of_life: int = posix.pidfd_open(posix.getpid())
-        kept_open = -1
-    except (AttributeError, OSError):
-        # The task keeps the writing end until it dies.
-        end_of_life, kept_open = posix.pipe()
-    try:
-        child = posix.fork()
+        # This process keeps the writing end until it dies, and nobody whom it forks gets it.
+        reading, writing = posix.pipe()
+        posix.register_at_fork(after_in_child=lambda: posix.close(writing))
+        _between = posix.posix_spawn(
+            "/bin/sh",
+            ["sh", "-c", _WATCHER, "sh", str(posix.getpid())],
+            {},
+            file_actions=[(posix.POSIX_SPAWN_DUP2, reading, 0)],
+        )
     except OSError:
-        child = 0
-    else:
-        if child == 0:
-            try:
-                # Inherited by the watcher, so that it is safe by the time `settle_watcher` returns.
-                for number in _IGNORED_SIGNALS:
-                    _signal.signal(number, _signal.SIG_IGN)
-                if posix.fork() == 0:
-                    _watch(end_of_life, kept_open)
-            finally:
-                posix._exit(0)
-    posix.close(end_of_life)
-    return child
-
-
-def settle_watcher(child: int) -> None:
-    """Reap the process between this one and the watcher; by the time the runtime is imported, it has ended.
-
-    Arguments:
-        child: what `fork_watcher` returned.
-    """
-    if child:
-        posix.waitpid(child, 0)
-
-
-def _watch(end_of_life: int, kept_open: int) -> NoReturn:
-    try:
-        from select import select
-
-        # Nothing but stdout and stderr may be kept from closing when the task ends.
-        posix.closerange(3, end_of_life)
-        posix.closerange(end_of_life + 1, max(end_of_life, kept_open) + 64)
-        select([end_of_life], [], [])
-        if kept_open >= 0:
-            select([], [], [], _GRACE_WITHOUT_PIDFD)
+        pass
     finally:
-        posix._exit(0)
+        if reading >= 0:
+            posix.close(reading)
+
+
+def settle_watcher() -> None:
+    """Reap the process between this one and the watcher. Call it right before the task's code: it has ended by then."""
+    global _between
+    if _between:
+        child, _between = _between, 0
+        posix.waitpid(child, 0)
 
 
 def leave(code: int) -> NoReturn:

@@ -52,6 +52,14 @@ class Inbox:
         """Whether there is anything that `take` could look at."""
         return bool(self._state)
 
+    @property
+    def is_ripe(self) -> bool:
+        """Whether `take` was interrupted and has something left to do."""
+        state = self._state
+        if not isinstance(state, list):
+            return state.is_complete
+        return len(state) > 1 or (bool(state) and len(state[0]) >= _size_of(state[0]))
+
     def receive(self, socket: Socket, flags: int = 0) -> None:
         """Receive once.
 
@@ -92,7 +100,7 @@ class Inbox:
                 state.pop()
                 continue
             head = state[0]
-            size = _HEADER.size + _HEADER.unpack_from(head)[0] if len(head) >= _HEADER.size else len(head) + 1
+            size = _size_of(head)
             if len(head) >= size:
                 hand_on(decode_response(head[_HEADER.size : size]))
                 if self._state is state and state and state[0] is head:
@@ -113,6 +121,14 @@ class Inbox:
         if isinstance(state, list):
             return f"{sum(map(len, state))} bytes of a frame" if state else ""
         return f"{sum(state.counts)} of a frame's {state.size} bytes"
+
+
+def _size_of(head: bytes | memoryview) -> int:
+    """Return the size of the frame that starts here, header included; more than there is when that cannot be told yet."""
+    if len(head) < _HEADER.size:
+        return _HEADER.size
+    size: int = _HEADER.unpack_from(head)[0]
+    return _HEADER.size + size
 
 
 class _Large:

@@ -14,9 +14,14 @@ from time import gmtime, time_ns
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket as Socket
-    from typing import Any
+    from typing import Any, Protocol
 
-    from afbundle.runtime.masking import Masker
+    class Masker(Protocol):
+        """What takes the secrets out of a record."""
+
+        def mask_value(self, value: Any) -> Any:
+            """Return a copy of a value without secrets."""
+
 
 CRITICAL, ERROR, WARNING, INFO, DEBUG, NOTSET = 50, 40, 30, 20, 10, 0
 _LEVEL_OF = {

@@ -6,12 +6,8 @@ Theory of operation
 finding all occurrences of all forms, joining those that overlap, and writing three stars for each group; so nothing of a
 secret survives because another one begins inside it.
 
-A text that arrives in pieces (``sys.stdout.write``) may split a secret. `_Sieve` therefore holds back the end of a text, as
-long as it could be the beginning of a secret: never more than the longest form less one character. Such an end stays held
-back across ``flush()``, because whoever flushes after each piece would otherwise get the secret out; `Masker.release` (at
-the end of the process) and ``close()`` let it go. A line end releases it at once, unless a secret has more than one line.
-
-Until the first secret is registered nothing of this is in the way of any stream.
+How secrets are kept out of streams, where they may come in pieces: `afbundle.runtime.masked_streams`. Until the first secret is
+registered nothing is in the way of any stream.
 """
 
 from __future__ import annotations
@@ -21,12 +17,14 @@ from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, TextIO, TypeVar
+
+    from afbundle.runtime.masked_streams import MaskedStream
 
     Text = TypeVar("Text", str, bytes)
 
-__all__ = ["MIN_LENGTH", "SENSITIVE_NAMES", "STARS", "MaskedStream", "Masker", "is_sensitive", "masker"]
+__all__ = ["MIN_LENGTH", "SENSITIVE_NAMES", "STARS", "Masker", "find_secrets", "is_sensitive", "masker"]
 
 STARS = "***"
 """What stands in the place of a secret."""
@@ -120,12 +118,17 @@ def _spellings(name: str) -> tuple[str, str]:
 
 
 class Masker:
-    """The secrets of this process."""
+    """The secrets of this process.
+
+    Attributes:
+        texts: all forms of all secrets, the longest first.
+        bytes: the same in UTF-8.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._texts: tuple[str, ...] = ()
-        self._bytes: tuple[bytes, ...] = ()
+        self.texts: tuple[str, ...] = ()
+        self.bytes: tuple[bytes, ...] = ()
         self._streams: list[MaskedStream] = []
         self._guards_stdio = False
 
@@ -140,15 +143,15 @@ class Masker:
         if not found:
             return
         with self._lock:
-            first = not self._texts
-            self._texts = tuple(sorted({*self._texts, *found}, key=len, reverse=True))
-            self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._texts)
+            first = not self.texts
+            self.texts = tuple(sorted({*self.texts, *found}, key=len, reverse=True))
+            self.bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self.texts)
             if first and self._guards_stdio:
                 self._put_before_stdio()
 
     def mask(self, text: str) -> str:
         """Return the text with stars for every secret in it."""
-        return _masked(text, self._texts, STARS)
+        return _masked(text, self.texts, STARS)
 
     def mask_value(self, value: Any) -> Any:
         """Return a copy of a log record's value without secrets.
@@ -160,7 +163,7 @@ class Masker:
 
     def _value(self, value: Any, hidden: bool, depth: int) -> Any:
         if isinstance(value, str):
-            return STARS if hidden else _masked(value, self._texts, STARS)
+            return STARS if hidden else _masked(value, self.texts, STARS)
         if value is None or isinstance(value, (bool, int, float)) or hasattr(value, "isoformat"):
             return value
         if isinstance(value, (dict, list, tuple, set, frozenset)):
@@ -186,7 +189,7 @@ class Masker:
         with self._lock:
             if not self._guards_stdio:
                 self._guards_stdio = True
-                if self._texts:
+                if self.texts:
                     self._put_before_stdio()
 
     def _put_before_stdio(self) -> None:
@@ -207,6 +210,8 @@ class Masker:
 
     def wrap_stream(self, stream: TextIO) -> TextIO:
         """Return a stream that masks what is written to it and passes everything else on to the given one."""
+        from afbundle.runtime.masked_streams import MaskedStream
+
         masked = MaskedStream(stream, self)
         self._streams.append(masked)
         # It has all that a TextIO has, most of it through __getattr__, which type checkers do not follow.
@@ -218,137 +223,6 @@ class Masker:
             stream.release()
 
 
-class MaskedStream:
-    """A text stream that masks secrets, also when they come in pieces. Made by `Masker.wrap_stream`."""
-
-    def __init__(self, stream: TextIO, masker: Masker) -> None:
-        self._stream = stream
-        self._masker = masker
-        self._sieve = _Sieve(stream.write, lambda: masker._texts, "", STARS)
-        self._buffer: _MaskedBuffer | None = None
-
-    def write(self, text: str) -> int:
-        """Write a text; its end may be held back until the next write, see the theory of operation."""
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._sieve.write(text)
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write several texts."""
-        for line in lines:
-            self.write(line)
-
-    @property
-    def buffer(self) -> _MaskedBuffer:
-        """The stream's bytes, masked likewise."""
-        if self._buffer is None:
-            self._buffer = _MaskedBuffer(self._stream.buffer, self._masker)
-        return self._buffer
-
-    def release(self) -> None:
-        """Write what is held back, and flush."""
-        try:
-            self._sieve.release()
-            if self._buffer is not None:
-                self._buffer._sieve.release()
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass  # Closed, or nobody reads it any more.
-
-    def close(self) -> None:
-        """Write what is held back, and close the stream."""
-        self.release()
-        self._stream.close()
-
-    def __enter__(self) -> MaskedStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stream)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class _MaskedBuffer:
-    """The bytes under a `MaskedStream`."""
-
-    def __init__(self, buffer: Any, masker: Masker) -> None:
-        self._buffer = buffer
-        self._sieve = _Sieve(buffer.write, lambda: masker._bytes, b"", STARS.encode())
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data)
-        self._sieve.write(bytes(view))
-        return view.nbytes
-
-    def writelines(self, lines: Iterable[Any]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._buffer, name)
-
-
-class _Sieve:
-    """Lets a stream of text (or bytes) through without its secrets.
-
-    Arguments:
-        emit: takes what may be seen.
-        forms: returns the secrets as they are by now.
-        nothing: an empty text.
-        stars: what stands for a secret.
-    """
-
-    # Not generic over str and bytes at run time, and mypy cannot follow a TypeVar through closures; hence Any.
-    def __init__(
-        self, emit: Callable[[Any], object], forms: Callable[[], tuple[Any, ...]], nothing: Any, stars: Any
-    ) -> None:
-        self._emit = emit
-        self._forms = forms
-        self._nothing = nothing
-        self._stars = stars
-        self._held = nothing
-        # So many characters at the front of what is held belong to a secret whose stars were already written.
-        self._covered = 0
-        # Re-entrant, because a signal handler may print while the main thread does.
-        self._lock = RLock()
-
-    def write(self, text: Any) -> None:
-        with self._lock:
-            forms = self._forms()
-            whole = self._held + text
-            cut = _open_end(whole, forms)
-            self._pass_on(whole, cut, forms)
-
-    def release(self) -> None:
-        with self._lock:
-            self._pass_on(self._held, len(self._held), self._forms())
-
-    def _pass_on(self, whole: Any, cut: int, forms: tuple[Any, ...]) -> None:
-        """Emit what comes before ``cut`` and hold the rest back."""
-        spans = _spans(whole, forms, self._covered)
-        pieces: list[Any] = []
-        position = 0
-        if self._covered:
-            position = spans.pop(0)[1]
-        for start, end in spans:
-            if start >= cut:
-                break
-            pieces += (whole[position:start], self._stars)
-            position = end
-        pieces.append(whole[position:cut])
-        self._held = whole[cut:]
-        self._covered = max(position - cut, 0)
-        visible = self._nothing.join(pieces)
-        if visible:
-            self._emit(visible)
-
-
 def _masked(text: Text, forms: tuple[Text, ...], stars: Text) -> Text:
     for form in forms:
         if form in text:
@@ -357,15 +231,21 @@ def _masked(text: Text, forms: tuple[Text, ...], stars: Text) -> Text:
         return text
     pieces: list[Text] = []
     position = 0
-    for start, end in _spans(text, forms, 0):
+    for start, end in find_secrets(text, forms, 0):
         pieces += (text[position:start], stars)
         position = end
     pieces.append(text[position:])
     return text[:0].join(pieces)
 
 
-def _spans(text: Text, forms: tuple[Text, ...], covered: int) -> list[tuple[int, int]]:
-    """Return where secrets lie in a text, in order and joined where they overlap; the front may count as covered already."""
+def find_secrets(text: Text, forms: tuple[Text, ...], covered: int) -> list[tuple[int, int]]:
+    """Return where secrets lie in a text, as (start, end) in order, joined where they overlap.
+
+    Arguments:
+        text: where to look.
+        forms: the secrets.
+        covered: so many characters at the front count as part of a secret already.
+    """
     found = [(0, covered)] if covered else []
     for form in forms:
         at = text.find(form)
@@ -380,19 +260,6 @@ def _spans(text: Text, forms: tuple[Text, ...], covered: int) -> list[tuple[int,
         else:
             joined.append((start, end))
     return joined
-
-
-def _open_end(text: Text, forms: tuple[Text, ...]) -> int:
-    """Return where the longest end of a text starts that more text could make a secret of; its length when there is none."""
-    size = cut = len(text)
-    for form in forms:
-        at = text.find(form[:1], max(size - len(form) + 1, 0), cut)
-        while at >= 0:
-            if form.startswith(text[at:]):
-                cut = at
-                break
-            at = text.find(form[:1], at + 1, cut)
-    return cut
 
 
 def _strings(secret: object, name: str | None, *, known: bool) -> Iterator[str]:

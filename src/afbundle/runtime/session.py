@@ -9,7 +9,6 @@ import sys
 from afbundle.runtime.channel import Channel
 from afbundle.runtime.context import CancelledEvent
 from afbundle.runtime.logs import ERROR, INFO, WARNING, LogChannel, parse_level, parse_namespace_levels
-from afbundle.runtime.masking import masker
 from afbundle.runtime.outcome import Outcome
 from afbundle.runtime.signals import StopSignals
 from afbundle.wire import messages
@@ -21,10 +20,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from afbundle.runtime.client import Client
     from afbundle.runtime.injection import Arguments
+    from afbundle.runtime.masking import Masker
     from afbundle.runtime.registry import Registry
 
 _LOGGER = "afbundle"
+
+# Of a code object's flags: it takes ``*args`` or ``**kwargs``.
+_CO_VARIABLE = 0x04 | 0x08
 
 
 class Session:
@@ -58,7 +62,7 @@ class Session:
                 environment.get(b"AIRFLOW__LOGGING__NAMESPACE_LEVELS", b"").decode("utf-8", "replace")
             ),
         )
-        log.masker = masker
+        log.masker = _LateMasker()
         log.connect(logs)
         session = cls(Channel(comm), log)
         session._signals.install()
@@ -109,35 +113,51 @@ class Session:
             )
             self._finish(Outcome.removed())
             return
-        from afbundle.runtime.client import Client
-        from afbundle.runtime.context import Context
-        from afbundle.runtime.injection import bind
-        from afbundle.runtime.log_bridges import LoggingWatch
+        from afbundle.runtime.ending import settle_watcher
+        from afbundle.runtime.logging_watch import LoggingWatch
 
         LoggingWatch(self.logs).install()
-        masker.guard_stdio()
-        client = Client(self.channel, ti)
-        self._clear_xcoms(client, startup)
-        context = Context(startup, self._cancelled)
+        # Airflow 3.3's supervisor leaves it to the runtime to delete what the previous try pushed; 3.4 sends an empty list.
+        for key in startup.ti_context.xcom_keys_to_clear or ():
+            self._client(ti).delete_xcom(key)
         # Nothing that exists by now will ever be garbage; a task's own rubbish is collected as usual.
         gc.freeze()
         gc.enable()
+        settle_watcher()
         self._signals.task_runs()
-        arguments = bind(
-            task.function,
-            context=context,
-            client=client,
-            logs=self.logs,
-            bindings=startup.ti_context.arg_bindings,
-        )
+        arguments = self._arguments(task.function, startup)
         result = self._call(task.function, arguments)
         if result is not None:
-            client.push_xcom("return_value", result)
+            self._client(ti).push_xcom("return_value", result)
         self._signals.task_ended()
         self._finish(Outcome.succeeded())
 
-    def _call(self, function: Callable[..., Any], arguments: Arguments) -> Any:
-        result = function(*arguments.args, **arguments.kwargs)
+    def _client(self, ti: messages.TaskInstance) -> Client:
+        from afbundle.runtime.client import Client
+
+        _masker()
+        return Client(self.channel, ti)
+
+    def _arguments(self, function: Callable[..., Any], startup: messages.StartupDetails) -> Arguments | None:
+        """Fill the function's parameters; None when it has none, for which nothing needs to be imported."""
+        bindings = startup.ti_context.arg_bindings
+        if type(function) is type(_masker) and not bindings and not hasattr(function, "__wrapped__"):
+            code = function.__code__
+            if not (code.co_argcount or code.co_kwonlyargcount or code.co_flags & _CO_VARIABLE):
+                return None
+        from afbundle.runtime.context import Context
+        from afbundle.runtime.injection import bind
+
+        return bind(
+            function,
+            context=Context(startup, self._cancelled),
+            client=self._client(startup.ti),
+            logs=self.logs,
+            bindings=bindings,
+        )
+
+    def _call(self, function: Callable[..., Any], arguments: Arguments | None) -> Any:
+        result = function() if arguments is None else function(*arguments.args, **arguments.kwargs)
         if not hasattr(type(result), "__await__"):
             return result
         import asyncio
@@ -156,12 +176,6 @@ class Session:
             raise self._signals.terminated() from None
         finally:
             self._signals.cancel_async = None
-
-    @staticmethod
-    def _clear_xcoms(client: Any, startup: messages.StartupDetails) -> None:
-        # Airflow 3.3's supervisor leaves it to the runtime to delete what the previous try pushed; 3.4 sends an empty list.
-        for key in startup.ti_context.xcom_keys_to_clear or ():
-            client.delete_xcom(key)
 
     def fail(self, error: BaseException) -> None:
         """Report an exception as the task's outcome.
@@ -201,7 +215,7 @@ class Session:
         self._log_failure(error)
         self._finish(
             Outcome.failed(
-                masker.mask(one_line(error)), should_retry=bool(self._startup.ti_context.should_retry)
+                _masker().mask(one_line(error)), should_retry=bool(self._startup.ti_context.should_retry)
             )
         )
 
@@ -253,6 +267,25 @@ class Session:
         # alone tells the supervisor: failed, or up for retry where retries are left.
         self.logs.emit(ERROR, "Task failed: it did not end in time after it was asked to stop", _LOGGER)
         posix._exit(1)
+
+
+def _masker() -> Masker:
+    """Return the masker of this process; from now on it guards stdout and stderr, too.
+
+    It is imported with the first record, client or failure: no secret can be known before, and many tasks end before.
+    """
+    from afbundle.runtime.masking import masker
+
+    masker.guard_stdio()
+    return masker
+
+
+class _LateMasker:
+    __slots__ = ()
+
+    @staticmethod
+    def mask_value(value: Any) -> Any:
+        return _masker().mask_value(value)
 
 
 class _ReportingFailures:

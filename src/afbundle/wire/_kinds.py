@@ -8,7 +8,7 @@ supervisor drops a request that it cannot validate and never answers it.
 from __future__ import annotations
 
 from afbundle.wire.errors import LocalProtocolError
-from afbundle.wire.msgpack import datetime_module
+from afbundle.wire.msgpack import Timestamp, datetime_module, settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Kind:
 
     def load(self, value: Any) -> Any:
         """Return a body's value as an attribute shows it; raises `Mismatch`."""
-        return value
+        return settle(value)
 
     def dump(self, value: Any) -> Any:
         """Return a value as a body holds it; raises `Mismatch`."""
@@ -108,6 +108,8 @@ class _OneOf(_Scalar):
 
 class _Datetime(Kind):
     def load(self, value: Any) -> Any:
+        if type(value) is Timestamp:
+            return value.to_datetime()
         if isinstance(value, str):
             from afbundle.wire._times import parse_datetime
 
@@ -118,6 +120,8 @@ class _Datetime(Kind):
         return self.dump(value)
 
     def dump(self, value: Any) -> Any:
+        if type(value) is Timestamp:
+            return value
         if not isinstance(value, datetime_module().datetime):
             raise _mismatch("datetime", value)
         if value.utcoffset() is None:
@@ -202,7 +206,7 @@ class _Map(Kind):
         if not isinstance(value, dict):
             raise _mismatch("dict", value)
         if type(self._item) in (Kind, _Json):
-            return value
+            return settle(value)
         return dict(zip(value, _each(self._item.load, value.items())))  # noqa: B905 - of one length
 
     def dump(self, value: Any) -> Any:

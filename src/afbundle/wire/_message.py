@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from afbundle.wire._kinds import Kinds, Mismatch
 from afbundle.wire.errors import InvalidMessage, LocalProtocolError
+from afbundle.wire.msgpack import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Message:
 
     def to_body(self) -> dict[str, Any]:
         """Return the map that travels: ``type`` and the fields that were set, None included. The caller owns it."""
-        return dict(self._body)
+        return dict(settle(self._body))
 
     def __getattr__(self, name: str) -> Any:
         # Only called for names that are no attributes of the class, so for all fields.
@@ -171,12 +172,13 @@ class Message:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._body == other._body
+        # As they travelled, and as their author gave them, the same moments are different objects.
+        return bool(settle(self._body) == settle(other._body))
 
     __hash__ = None  # type: ignore[assignment]  # bodies are dicts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._body)
+        return _rebuild, (type(self), settle(self._body))
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._rows]

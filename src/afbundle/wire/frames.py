@@ -68,7 +68,7 @@ def encode_request(id: int, body: dict[str, Any]) -> bytes:
 
 def encode_response(id: int, body: dict[str, Any] | None, error: dict[str, Any] | None = None) -> bytes:
     """Return the frame ``[id, body, error]``; raises as `encode_request` does."""
-    nil = [b"\xc0"]
+    nil: list[bytes | bytearray] = [b"\xc0"]
     body_parts = nil if body is None else _map_parts(body, "body")
     error_parts = nil if error is None else _map_parts(error, "error")
     return _join([b"", b"\x93", *_id_part(id), *body_parts, *error_parts])
@@ -84,7 +84,7 @@ def request_head(id: int, size: int) -> bytes:
     Raises:
         LocalProtocolError: the frame would be too large.
     """
-    head = [b"", b"\x92", *_id_part(id)]
+    head: list[bytes | bytearray] = [b"", b"\x92", *_id_part(id)]
     size += sum(map(len, head))
     _check_size(size)
     head[0] = _HEADER.pack(size)
@@ -92,27 +92,27 @@ def request_head(id: int, size: int) -> bytes:
 
 
 def decode_response(payload: bytes | memoryview) -> Frame:
-    """Return the response that one whole payload holds.
+    """Return the response that one whole payload holds; its timestamps stay as they travelled, see `messages.from_body`.
 
     Raises:
         MalformedFrame: the payload is no response.
     """
-    return _response(_unpack(payload))
+    return _response(_unpack(payload, lazy=True))
 
 
-def _id_part(value: object) -> list[bytes]:
+def _id_part(value: object) -> list[bytes | bytearray]:
     if not isinstance(value, int) or isinstance(value, bool):
         raise LocalProtocolError(f"a frame's id is an int, not a {type(value).__qualname__}")
     return pack_parts(value, "id")
 
 
-def _map_parts(value: object, name: str) -> list[bytes]:
+def _map_parts(value: object, name: str) -> list[bytes | bytearray]:
     if not isinstance(value, dict):
         raise LocalProtocolError(f"a frame's {name} is a dict, not a {type(value).__qualname__}")
     return pack_parts(value, name)
 
 
-def _join(parts: list[bytes]) -> bytes:
+def _join(parts: list[bytes | bytearray]) -> bytes:
     size = sum(map(len, parts))
     _check_size(size)
     parts[0] = _HEADER.pack(size)
@@ -278,9 +278,9 @@ class FrameReader:
             self._offered = None
 
 
-def _unpack(payload: bytes | memoryview) -> object:
+def _unpack(payload: bytes | memoryview, *, lazy: bool = False) -> object:
     try:
-        return unpackb(payload)
+        return unpackb(payload, lazy=lazy)
     except DecodeError as error:
         raise MalformedFrame(f"a payload of {len(payload)} bytes is not MessagePack: {error}") from error
 

@@ -24,6 +24,7 @@ TO_DAG_PROCESSOR: Final[tuple[str, ...]]
 class Message:
     __fields__: ClassVar[Mapping[str, Field]]
     __since__: ClassVar[str]
+    _body: dict[str, Any]
     def to_body(self) -> dict[str, Any]: ...
 
 def from_body(body: object) -> Message: ...

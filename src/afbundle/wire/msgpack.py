@@ -4,7 +4,8 @@ Importing a C codec costs a task more than it saves: msgspec adds 59 ms, msgpack
 in 12 ms. This module adds well under one, and large texts are still copied by C code only.
 
 Timestamps are the extension type -1 in its 32, 64 and 96 bit forms and stand for aware datetimes in UTC; Airflow's
-supervisor reads and writes the same (supervisor schemas 2026-06-16 and 2026-10-30).
+supervisor reads and writes the same (supervisor schemas 2026-06-16 and 2026-10-30). Most tasks never look at one, and
+importing datetime costs them more than decoding a whole frame, so `unpackb` can leave them as `Timestamp`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,24 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-__all__ = ["MAX_DEPTH", "ExtType", "datetime_module", "pack_parts", "packb", "unpackb"]
+__all__ = [
+    "MAX_DEPTH",
+    "ExtType",
+    "Timestamp",
+    "datetime_module",
+    "pack_parts",
+    "packb",
+    "settle",
+    "unpackb",
+]
 
 MAX_DEPTH = 512
 """How many containers may lie inside each other, in both directions."""
 
 # From here on a slice of a view (no copy) beats a slice of bytes (copied, but cheaper to make).
 _VIEW_FROM = 1 << 16
+# From here on a text is a piece of its own, see `pack_parts`.
+_PIECE_FROM = 1 << 16
 
 _TIMESTAMP = -1
 # Seconds since 1970 of the first and one past the last moment that a datetime can name.
@@ -69,6 +81,63 @@ class ExtType:
         return f"ExtType({self.code}, {len(self.data)} bytes)"
 
 
+class Timestamp:
+    """A moment as it travels, for who may never want the datetime.
+
+    Arguments:
+        data: payload of the extension, 4, 8 or 12 bytes that were checked.
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @classmethod
+    def now(cls) -> Timestamp:
+        """Return the present, to the microsecond as a datetime would have it."""
+        from time import time_ns
+
+        seconds, nanos = divmod(time_ns(), 1_000_000_000)
+        return cls(_moment(seconds, nanos // 1000 * 1000))
+
+    def to_datetime(self) -> datetime:
+        """Return the aware datetime in UTC, nanoseconds cut to microseconds."""
+        seconds, nanos = _read_timestamp(self.data)
+        module = datetime_module()
+        epoch = module.datetime(1970, 1, 1, tzinfo=module.timezone.utc)
+        moment: datetime = epoch + module.timedelta(0, seconds, nanos // 1000)
+        return moment
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timestamp) and _read_timestamp(self.data) == _read_timestamp(other.data)
+
+    def __hash__(self) -> int:
+        return hash(_read_timestamp(self.data))
+
+    def __repr__(self) -> str:
+        return f"Timestamp({self.to_datetime().isoformat()})"
+
+
+def settle(value: Any) -> Any:
+    """Return a value with a datetime for every `Timestamp` in it; lists and dicts are changed in place."""
+    if type(value) is Timestamp:
+        return value.to_datetime()
+    pending = [value]
+    while pending:
+        container = pending.pop()
+        kind = type(container)
+        if kind is not dict and kind is not list:
+            continue
+        for key, item in container.items() if kind is dict else enumerate(container):
+            kind = type(item)
+            if kind is Timestamp:
+                container[key] = item.to_datetime()
+            elif kind is dict or kind is list:
+                pending.append(item)
+    return value
+
+
 def datetime_module() -> Any:
     """Return the C half of datetime (0.6 ms to import), or all of it where there is no C half (2.7 ms)."""
     try:
@@ -83,8 +152,8 @@ def datetime_module() -> Any:
 def packb(obj: object) -> bytes:
     """Return ``obj`` as one MessagePack value.
 
-    Takes None, bool, int (-2**63 to 2**64 - 1), float, str, bytes-like, list, tuple, dict, aware datetime and
-    `ExtType`; subclasses (enum.StrEnum, OrderedDict, …) are written as their base.
+    Takes None, bool, int (-2**63 to 2**64 - 1), float, str, bytes-like, list, tuple, dict, aware datetime, `Timestamp`
+    and `ExtType`; subclasses (enum.StrEnum, OrderedDict, …) are written as their base.
 
     Raises:
         EncodeError: something else is in it, or it is nested deeper than `MAX_DEPTH`; names the place.
@@ -92,16 +161,29 @@ def packb(obj: object) -> bytes:
     return b"".join(pack_parts(obj))
 
 
-def pack_parts(obj: object, root: str = "value") -> list[bytes]:
-    """Return the pieces that `packb` would join, so that a caller can join them once with its own.
+def pack_parts(obj: object, root: str = "value") -> list[bytes | bytearray]:
+    """Return the pieces that `packb` would join, for a caller that joins or sends them itself.
+
+    Long texts and bytes are pieces of their own, which are copied no more; all that lies between two of them is one piece. A
+    value of many small items thus takes its packed size, not an object for each.
 
     Arguments:
         obj: what to write, see `packb`.
         root: the name of ``obj`` in the path of an `EncodeError`.
     """
-    parts: list[bytes] = []
+    small = bytearray()
+    parts: list[bytes | bytearray] = [small]
+
+    def append(part: bytes) -> None:
+        nonlocal small
+        if len(part) < _PIECE_FROM:
+            small += part
+        else:
+            small = bytearray()
+            parts.extend((part, small))
+
     try:
-        _pack(obj, parts.append, MAX_DEPTH)
+        _pack(obj, append, MAX_DEPTH)
     except EncodeError as error:
         error.path = root + error.path
         raise
@@ -177,6 +259,8 @@ def _pack_other(obj: Any, append: Callable[[Any], None], depth: int) -> None:
     datetime = sys.modules.get("_datetime") or sys.modules.get("datetime")
     if datetime is not None and isinstance(obj, datetime.datetime):
         _pack_ext(_TIMESTAMP, _timestamp(obj), append)
+    elif isinstance(obj, Timestamp):
+        _pack_ext(_TIMESTAMP, obj.data, append)
     elif isinstance(obj, ExtType):
         _pack_ext(obj.code, obj.data, append)
     elif isinstance(obj, str):
@@ -256,6 +340,10 @@ def _timestamp(moment: datetime) -> bytes:
     nanos = since.microseconds * 1000
     if not _FIRST_SECOND <= seconds < _END_SECOND:
         raise EncodeError("the datetime lies outside the years 1 to 9999 of UTC")
+    return _moment(seconds, nanos)
+
+
+def _moment(seconds: int, nanos: int) -> bytes:
     if 0 <= seconds < 1 << 34:
         if not nanos and seconds < 1 << 32:
             return _U32.pack(seconds)
@@ -267,11 +355,15 @@ def _too_deep() -> EncodeError:
     return EncodeError(f"nested deeper than {MAX_DEPTH} levels, or containing itself")
 
 
-def unpackb(data: bytes | bytearray | memoryview) -> object:
+def unpackb(data: bytes | bytearray | memoryview, *, lazy: bool = False) -> object:
     """Return the one value that ``data`` holds.
 
     Arrays come as lists, timestamps as aware datetimes in UTC (nanoseconds cut to microseconds), other extensions
     as `ExtType`. Nothing returned refers to ``data``.
+
+    Arguments:
+        data: the bytes.
+        lazy: leave timestamps, except keys of maps, as `Timestamp`; `settle` makes datetimes of them.
 
     Raises:
         DecodeError: ``data`` ends early, goes on after the value, is no MessagePack, is nested deeper than
@@ -284,7 +376,7 @@ def unpackb(data: bytes | bytearray | memoryview) -> object:
     # Reading from bytes is fastest, and copying little is cheap.
     source: Any = data if type(data) is bytes else bytes(view) if len(view) < _VIEW_FROM else view
     try:
-        return _unpack(source, view)
+        return _unpack(source, view, lazy)
     except (IndexError, _StructError):
         raise DecodeError("the data ends in the middle of a value") from None
     except UnicodeDecodeError:
@@ -294,7 +386,7 @@ def unpackb(data: bytes | bytearray | memoryview) -> object:
 
 
 # One loop with one branch per type: a call per value would double the time.
-def _unpack(data: Any, view: memoryview) -> object:  # noqa: PLR0915
+def _unpack(data: Any, view: memoryview, lazy: bool) -> object:  # noqa: PLR0915
     """Read one value without recursion.
 
     An open container is a list that is filled up to its number of items; a map is read as a flat list of keys
@@ -361,6 +453,8 @@ def _unpack(data: Any, view: memoryview) -> object:  # noqa: PLR0915
                 raise IndexError
             value = _extension(data[pos], bytes(view[pos + 1 : pos + 1 + length]))
             pos += 1 + length
+            if type(value) is Timestamp and (not lazy or (is_map and not len(items) & 1)):
+                value = value.to_datetime()
 
         if size >= 0:
             stop = pos + size
@@ -411,6 +505,12 @@ def _extension(code: int, data: bytes) -> object:
         code -= 0x100
     if code != _TIMESTAMP:
         return ExtType(code, data)
+    _read_timestamp(data)
+    return Timestamp(data)
+
+
+def _read_timestamp(data: bytes) -> tuple[int, int]:
+    """Return seconds since 1970 and nanoseconds; raises DecodeError."""
     nanos = 0
     if len(data) == 4:
         (seconds,) = _U32.unpack(data)
@@ -425,6 +525,4 @@ def _extension(code: int, data: bytes) -> object:
         raise DecodeError("a timestamp has more than 999999999 nanoseconds")
     if not _FIRST_SECOND <= seconds < _END_SECOND:
         raise DecodeError("a timestamp lies outside the years 1 to 9999")
-    datetime = datetime_module()
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    return epoch + datetime.timedelta(0, seconds, nanos // 1000)
+    return seconds, nanos

@@ -30,7 +30,8 @@ METADATA = {
 }
 
 
-def _code(source: str, shown: str) -> bytes:
+def code_of(source: str, shown: str) -> bytes:
+    """Compile a module as the packer does."""
     # As the packer does: the statement becomes the compiler's flag.
     line = "from __future__ import annotations\n"
     flags = __future__.annotations.compiler_flag if line in source else 0
@@ -47,37 +48,41 @@ def small_bundle(
     magic: bytes = MAGIC_NUMBER,
     parts: Sequence[Part] = (),
     appendix: bytes = b"",
+    front: Sequence[str] = (),
+    hot: Sequence[str] = (),
 ) -> Path:
     """Write a bundle of `modules` (dotted name -> source; a trailing dot marks a package) and return its path.
 
-    `appendix` becomes a further source file at the end of the source region.
+    `front` and `hot` are what the boot imports at once. `appendix` becomes a further source file at the end of the source region.
     """
     boot = Path(afbundle.artifact.__file__).with_name("_boot.py").read_text()
     builder = ImageBuilder(
         Target(interpreter, sys.version_info[:2], magic),
         entry,
-        _code(boot, "afbundle/artifact/_boot.py"),
+        code_of(boot, "afbundle/artifact/_boot.py"),
         parts=[*parts],
+        front=front,
+        hot=hot,
     )
     builder.modules += [
-        Module("afbundle", _code("", "afbundle/__init__.py"), is_package=True),
-        Module("afbundle.runtime", _code("", "afbundle/runtime/__init__.py"), is_package=True),
-        Module("afbundle.runtime.door", _code(door, "afbundle/runtime/door.py")),
+        Module("afbundle", code_of("", "afbundle/__init__.py"), is_package=True),
+        Module("afbundle.runtime", code_of("", "afbundle/runtime/__init__.py"), is_package=True),
+        Module("afbundle.runtime.door", code_of(door, "afbundle/runtime/door.py")),
     ]
     if parts:
         builder.modules.append(
-            Module("afbundle.artifact", _code("", "afbundle/artifact/__init__.py"), is_package=True)
+            Module("afbundle.artifact", code_of("", "afbundle/artifact/__init__.py"), is_package=True)
         )
-        for name in ("errors", "cache", "unpack"):
+        for name in ("errors", "cache", "unpack", "collect", "site"):
             source = Path(afbundle.artifact.__file__).with_name(f"{name}.py").read_text()
-            code = _code(source, f"afbundle/artifact/{name}.py")
+            code = code_of(source, f"afbundle/artifact/{name}.py")
             builder.modules.append(Module(f"afbundle.artifact.{name}", code))
     sources = []
     at = 0
     for key, text in modules.items():
         name, is_package = key.rstrip("."), key.endswith(".")
         shown = f"{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
-        builder.modules.append(Module(name, _code(text, shown), is_package, (at, len(text.encode()))))
+        builder.modules.append(Module(name, code_of(text, shown), is_package, (at, len(text.encode()))))
         sources.append((shown, text.encode()))
         at += len(text.encode())
     sources.append(("appendix", appendix))

@@ -180,3 +180,62 @@ def test_other_versions_of_python_are_never_given_our_bytecode(tmp_path: Path) -
     done = run(bundle, env={"PATH": "/nowhere"})
     assert done.returncode == 127
     assert f"found:  {PYTHON} is cpython {sys.version_info[0]}.{sys.version_info[1]};" in done.stderr
+
+
+IMPORTED_BY_THE_SYSTEM = """
+import sys
+def facts(name):
+    module = sys.modules[name]
+    spec = module.__spec__
+    parent, _, child = name.rpartition(".")
+    return [
+        module.__name__, module.__file__, module.__package__, list(getattr(module, "__path__", ())),
+        module.__loader__ is spec.loader is sys.meta_path[0], spec.name, spec.origin, spec.parent,
+        spec.submodule_search_locations, not parent or getattr(sys.modules[parent], child) is module,
+        module.f.__code__.co_filename,
+    ]
+"""
+
+
+def test_modules_loaded_at_once_are_as_if_imported(tmp_path: Path) -> None:
+    """The same bundle twice, with and without: nobody can tell the difference afterwards."""
+    show = (
+        IMPORTED_BY_THE_SYSTEM
+        + "import json, pkg.a\nprint(json.dumps([facts('pkg'), facts('pkg.a'), pkg.a.log]))"
+    )
+    modules = {
+        "tasks": show,
+        "pkg.": "def f(): pass",
+        "pkg.a": "import pkg.b\nlog = pkg.b.log\nlog.append(1)\ndef f(): pass",
+        "pkg.b": "log = []",
+    }
+    door = "def main(boot):\n    boot.load_runtime()\n    boot.run_entry()"
+    said = []
+    # The last order is wrong, which is harmless: each module is run once.
+    for hot in ([], ["pkg", "pkg.b", "pkg.a"], ["pkg", "pkg.a", "pkg.b"]):
+        bundle = small_bundle(tmp_path / "b", modules, door=door, hot=hot)
+        done = run(bundle)
+        assert done.stderr == ""
+        said.append(done.stdout)
+    assert said[0] == said[1] == said[2]
+
+
+def test_what_is_needed_to_connect_is_loaded_before_the_door_opens(tmp_path: Path) -> None:
+    door = (
+        "import sys\n"
+        "def main(boot):\n"
+        "    before = 'other' in sys.modules\n    boot.load_runtime()\n    print(before, 'other' in sys.modules)\n"
+    )
+    front = ["afbundle", "afbundle.runtime", "afbundle.runtime.door"]
+    bundle = small_bundle(tmp_path / "b", {"tasks": "", "other": ""}, door=door, front=front, hot=["other"])
+    assert run(bundle).stdout == "False True\n"
+
+
+def test_an_extension_module_is_the_interpreters_own(tmp_path: Path) -> None:
+    """Taken by its path where it is a file; it looks as if it had been searched for."""
+    show = (
+        "import _struct, _socket, json\n"
+        "facts = [getattr(m, '__file__', None) or m.__spec__.origin for m in (_struct, _socket)]\nprint(json.dumps(facts))"
+    )
+    told = run(small_bundle(tmp_path / "b", {"tasks": show})).stdout
+    assert told == subprocess.check_output([PYTHON, "-I", "-S", "-c", show], text=True)

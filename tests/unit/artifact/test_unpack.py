@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import py_compile
+import random
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -25,6 +29,7 @@ def part(tmp_path: Path) -> Part:
     (site / "dep" / "__init__.py").write_text("WHERE = __file__")
     (site / "dep" / "sub.py").write_text("X = 7")
     (site / "dep" / "zeros").write_bytes(bytes(9_000_000))
+    (site / "dep" / "zz_noise").write_bytes(random.Random(1).randbytes(1000))
     (site / "dep" / "empty").touch()
     (site / "dep" / ("a" * 60) / ("b" * 120 + "ü.txt")).write_text("long name")
     (site / "dep" / "tool").write_text("#!/bin/sh\n")
@@ -96,9 +101,9 @@ def test_what_a_killed_process_left_is_swept(bundle: Path, part: Part, tmp_path:
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)
     (cache / f"{part.digest}.tmp-1-aa" / "site").mkdir(parents=True)
-    (cache / "another.tmp-1-aa").mkdir()
+    (cache / f"{'0' * 64}.tmp-1-aa").mkdir()
     assert _start(bundle, cache).returncode == 0
-    assert _entries(cache) == {part.digest, f"{part.digest}.lock", "another.tmp-1-aa"}
+    assert _entries(cache) == {part.digest, f"{part.digest}.lock"}
 
 
 def test_waits_for_the_process_that_unpacks(bundle: Path, part: Part, tmp_path: Path) -> None:
@@ -185,3 +190,89 @@ def test_data_files_of_the_author_are_where_file_says(tmp_path: Path) -> None:
         "select 1 b'select 1'",
         f"{root}/__main__.py {root}/sub.py",
     ]
+
+
+SITE = {
+    "plain/__init__.py": "",
+    "plain/mod.py": "def f():\n    raise ValueError('here')  # this line\n",
+    "plain/data.txt": "data",
+    "plain/broken.py": "not Python (",
+    "space/one/mod.py": "X = 1",
+    "single.py": "X = 2",
+    "plain-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: plain\nVersion: 1.0\n",
+}
+
+
+def _compiled_site(folder: Path) -> Path:
+    for name, text in SITE.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if path.suffix == ".py" and name != "plain/broken.py":
+            py_compile.compile(
+                str(path), dfile=name, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+            )
+    return folder
+
+
+def test_compiled_code_lies_in_one_file_and_nobody_notices(tmp_path: Path) -> None:
+    part = build_part("site", _compiled_site(tmp_path / "site"), tmp_path / "part")
+    code = (
+        "import inspect, json, pkgutil, traceback, importlib.resources as r, importlib.metadata as m\n"
+        "import plain.mod, single, space.one.mod\n"
+        "try:\n    plain.mod.f()\nexcept ValueError:\n    said = traceback.format_exc()\n"
+        "try:\n    import plain.broken\nexcept SyntaxError as error:\n    broken = error.filename\n"
+        "print(json.dumps([inspect.getsource(plain.mod.f), r.files('plain').joinpath('data.txt').read_text(),\n"
+        "    m.version('plain'), [x.name for x in pkgutil.iter_modules(plain.__path__)], plain.mod.__file__,\n"
+        "    'raise ValueError' in said and plain.mod.__file__ in said, broken, single.X, space.one.mod.X,\n"
+        "    type(plain.mod.__loader__).__mro__[1].__name__, plain.mod.f.__code__.co_filename]))\n"
+    )
+    cache = tmp_path / "cache"
+    bundle = small_bundle(tmp_path / "b", {"tasks": code}, parts=[part])
+    expected = f"{cache}/{part.digest}/site"
+    for _ in range(2):
+        done = _start(bundle, cache)
+        assert done.stderr == ""
+        assert json.loads(done.stdout.splitlines()[-1]) == [
+            SITE["plain/mod.py"],
+            "data",
+            "1.0",
+            ["broken", "mod"],
+            f"{expected}/plain/mod.py",
+            True,
+            f"{expected}/plain/broken.py",
+            2,
+            1,
+            "SourceFileLoader",
+            f"{expected}/plain/mod.py",
+        ]
+    assert list((cache / part.digest).rglob("*.pyc")) == []
+    assert {path.name for path in (cache / part.digest / "site.code").iterdir()} == {
+        "plain",
+        "single.py",
+        "space",
+    }
+
+
+def test_packages_that_bundles_have_in_common_are_there_once(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    folders = []
+    for number in (1, 2):
+        site = _compiled_site(tmp_path / f"site-{number}")
+        (site / "other").mkdir()
+        (site / "other" / "__init__.py").write_text(f"X = {number}")
+        part = build_part("site", site, tmp_path / f"part-{number}")
+        bundle = small_bundle(
+            tmp_path / f"b-{number}", {"tasks": "import other, plain.mod\nprint(other.X)"}, parts=[part]
+        )
+        assert _start(bundle, cache).stdout.endswith(f"{number}\n")
+        folders.append(cache / part.digest)
+    same = {
+        path.relative_to(folders[0]).as_posix()
+        for path in folders[0].rglob("*")
+        if path.is_file() and path.samefile(folders[1] / path.relative_to(folders[0]))
+    }
+    assert {"site/plain/mod.py", "site.code/plain", "site/single.py"} <= same
+    assert not {"site/other/__init__.py", "table"} & same
+    shutil.rmtree(folders[0])
+    assert _start(tmp_path / "b-2", cache).stdout == "2\n"

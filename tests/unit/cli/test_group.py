@@ -24,7 +24,15 @@ def test_help_lists_the_commands_without_importing_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     commands = done.stdout.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in commands] == ["inspect", "pack", "run", "verify"]
+    assert [line.split()[0] for line in commands] == [
+        "cache",
+        "inspect",
+        "keygen",
+        "pack",
+        "run",
+        "sign",
+        "verify",
+    ]
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -25,7 +25,10 @@ class End:
             frame = self._reader.next_frame()
             if frame is not None:
                 return frame
-            count = self.sock.recv_into(self._reader.get_buffer())
+            try:
+                count = self.sock.recv_into(self._reader.get_buffer())
+            except ConnectionResetError:
+                return None  # The task hung up before it read everything.
             if not count:
                 return None
             self._reader.buffer_filled(count)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dis
 import errno
+import functools
 import random
 import signal
 import socket
@@ -11,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ from afbundle.exceptions import (
 )
 from afbundle.runtime.channel import Channel
 from afbundle.wire import messages
-from afbundle.wire.frames import encode_response
+from afbundle.wire.frames import Frame, encode_response
 from tests.unit.runtime.fake_supervisor import End, FakeSupervisor, key_of, variable
 
 
@@ -565,25 +567,45 @@ def test_a_coroutine_cancelled_in_the_middle_of_a_large_frame_leaves_the_stream_
         assert ask(channel, "after the loop's end") == "after the loop's end"
 
 
-class Interrupted(Exception):
-    """What the signal handler of these tests raises."""
+class Interrupted(KeyboardInterrupt):
+    """What the signal handlers of these tests raise; a `KeyboardInterrupt`, because asyncio swallows most others."""
+
+
+class Alarm:
+    """Interrupts the main thread from another one, each time once.
+
+    A signal that arrives just before a system call blocks is handled only after that, so it is sent until it was heard.
+    """
+
+    def __init__(self) -> None:
+        self.action: Callable[[], object] | None = None
+        self._heard = threading.Event()
+        self._main = threading.get_ident()
+
+    def handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._heard.is_set():
+            self._heard.set()
+            if self.action is not None:
+                self.action()
+            raise Interrupted
+
+    def ring(self) -> None:
+        self._heard.clear()
+        while not self._heard.is_set():
+            signal.pthread_kill(self._main, signal.SIGUSR1)
+            self._heard.wait(0.05)
 
 
 @pytest.fixture
-def raising_signal() -> Iterator[int]:
-    """A signal whose handler raises `Interrupted`."""
-
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGUSR1, handler)
-    yield signal.SIGUSR1
+def alarm() -> Iterator[Alarm]:
+    alarm = Alarm()
+    alarm._heard.set()
+    before = signal.signal(signal.SIGUSR1, alarm.handle)
+    yield alarm
     signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_signal_that_raises_while_receiving_leaves_the_channel_usable(raising_signal: int) -> None:
-    main_thread = threading.get_ident()
-
+def test_a_signal_that_raises_while_receiving_leaves_the_channel_usable(alarm: Alarm) -> None:
     def script(end: End) -> None:
         for number in range(50):
             request = end.request()
@@ -591,7 +613,7 @@ def test_a_signal_that_raises_while_receiving_leaves_the_channel_usable(raising_
             # Some of the answer, the signal, and then the rest.
             cut = number % len(whole)
             end.sock.sendall(whole[:cut])
-            signal.pthread_kill(main_thread, raising_signal)
+            alarm.ring()
             request = end.request()
             end.sock.sendall(whole[cut:])
             end.echo(request)
@@ -603,13 +625,11 @@ def test_a_signal_that_raises_while_receiving_leaves_the_channel_usable(raising_
             assert ask(channel, str(number)) == str(number)
 
 
-def test_a_signal_that_raises_while_sending_leaves_the_channel_usable(raising_signal: int) -> None:
-    main_thread = threading.get_ident()
-
+def test_a_signal_that_raises_while_sending_leaves_the_channel_usable(alarm: Alarm) -> None:
     def script(end: End) -> None:
         for _ in range(20):
             end.sock.recv(1, socket.MSG_PEEK)  # it has begun to send, and cannot send all
-            signal.pthread_kill(main_thread, raising_signal)
+            alarm.ring()
             large = end.request()
             assert large.body == {"type": "PutVariable", "key": "large", "value": BIG, "description": None}
             end.echo(large)
@@ -622,15 +642,14 @@ def test_a_signal_that_raises_while_sending_leaves_the_channel_usable(raising_si
             assert ask(channel, str(number)) == str(number)
 
 
-def test_a_signal_that_raises_in_the_reader_does_not_strand_the_others(raising_signal: int) -> None:
-    main_thread = threading.get_ident()
+def test_a_signal_that_raises_in_the_reader_does_not_strand_the_others(alarm: Alarm) -> None:
     reading = threading.Event()
 
     def script(end: End) -> None:
         end.request()
         reading.set()
         others = [end.request() for _ in range(4)]
-        signal.pthread_kill(main_thread, raising_signal)
+        alarm.ring()
         for request in others:
             end.echo(request)
         end.echo_all()
@@ -660,6 +679,7 @@ def test_what_an_interrupted_reader_had_received_is_read_by_the_next_one(where: 
 
     def interrupt(frame: FrameType, event: str, _arg: Any) -> None:
         if event == "call" and frame.f_code.co_name == where:
+            sys.settrace(None)
             raise Interrupted
 
     with FakeSupervisor(script) as channel, ThreadPoolExecutor(1) as pool:
@@ -680,46 +700,72 @@ def test_what_an_interrupted_reader_had_received_is_read_by_the_next_one(where: 
         assert other.result(30) == "other"
 
 
-def test_a_request_from_a_signal_handler_gets_its_answer(raising_signal: int) -> None:
+def test_a_request_from_a_signal_handler_gets_its_answer(alarm: Alarm) -> None:
     """As when a task that does not end is reported as failed from the handler of the last signal."""
-    main_thread = threading.get_ident()
 
     def script(end: End) -> None:
         end.request()
-        signal.pthread_kill(main_thread, raising_signal)
+        alarm.ring()
         end.echo_all()
 
     with FakeSupervisor(script) as channel:
         answers = []
-
-        def last_words(_number: int, _frame: FrameType | None) -> None:
-            answers.append(ask(channel, "last words"))
-            raise Interrupted
-
-        signal.signal(raising_signal, last_words)
+        alarm.action = lambda: answers.append(ask(channel, "last words"))
         with pytest.raises(Interrupted):
             ask(channel, "never answered")
         assert answers == ["last words"]
 
 
-@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
-def test_an_interruption_at_any_line_leaves_the_channel_usable(large: bool) -> None:
-    """Raises at the first, second, third, … line that a request runs, and asks again each time."""
-    files = ("channel.py", "inbox.py")
-    remaining = 0
+OWN_FILES = ("/runtime/channel.py", "/runtime/inbox.py", "/runtime/waiting.py")
 
-    def trace(frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal remaining
-        if not frame.f_code.co_filename.endswith(files):
+
+class InterruptAt:
+    """Raises `Interrupted` in this thread at the n-th place in the channel's own code where a signal handler could.
+
+    Python runs signal handlers when it enters a function, after a call, and when it jumps back. Lines would not do: before
+    a ``with`` block's end there is one where no handler can run, and where raising would leave the lock locked.
+    """
+
+    def __init__(self, place: int) -> None:
+        self.remaining = place
+        self._before = sys.gettrace()
+        self._last_opcode: dict[FrameType, str] = {}
+
+    def _trace(self, frame: FrameType, event: str, _arg: Any) -> Any:
+        if not frame.f_code.co_filename.endswith(OWN_FILES):
             return None
-        if event in ("call", "line"):
-            remaining -= 1
-            if remaining == 0:
-                raise Interrupted
-        return trace
+        # In this order: Python 3.13 counts opcodes only of frames that are traced already.
+        frame.f_trace = self._trace
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "call":
+            self._count()
+        elif event == "opcode":
+            last = self._last_opcode.get(frame, "")
+            self._last_opcode[frame] = dis.opname[_code_bytes(frame.f_code)[frame.f_lasti]]
+            if last.startswith(("CALL", "JUMP_BACKWARD", "JUMP_ABSOLUTE")):
+                self._count()
+        return self._trace
 
-    size = 300_000 if large else 1
+    def _count(self) -> None:
+        self.remaining -= 1
+        if self.remaining == 0:
+            raise Interrupted
 
+    def __enter__(self) -> InterruptAt:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+
+@functools.cache
+def _code_bytes(code: CodeType) -> bytes:
+    return code.co_code
+
+
+@pytest.mark.parametrize("size", [1, 300_000], ids=["small", "large"])
+def test_an_interruption_anywhere_leaves_the_channel_usable(size: int) -> None:
     def script(end: End) -> None:
         while (request := end.receive()) is not None:
             assert request.body is not None
@@ -731,26 +777,84 @@ def test_an_interruption_at_any_line_leaves_the_channel_usable(large: bool) -> N
         return answer.value
 
     with FakeSupervisor(script) as channel:
-        before = sys.gettrace()
-        interrupted = 0
-        for line in range(1, 2000):
-            remaining = line
-            sys.settrace(trace)
-            try:
-                answer = request(channel, "a")
-            except Interrupted:
-                interrupted += 1
-            else:
-                assert answer == "a" * size
-            finally:
-                sys.settrace(before)
-            assert request(channel, "b") == "b" * size, f"after an interruption at line {line}"
-            if remaining > 0:
+        for place in range(1, 2000):
+            with InterruptAt(place) as interruption:
+                try:
+                    assert request(channel, "a") == "a" * size
+                except Interrupted:
+                    pass
+            assert request(channel, "b") == "b" * size, f"after an interruption at place {place}"
+            if interruption.remaining > 0:
                 break
-        assert interrupted > 50
-        assert interrupted == line - 1
+        assert 50 < place < 1999
         assert not channel._pending
         assert channel._reader is None
+
+
+class TwoAsk:
+    """A script for two askers, ``main`` and ``other``: main is answered once both have asked, other by the test."""
+
+    def __init__(self) -> None:
+        self.ends: list[End] = []
+        self.requests: dict[str, Frame] = {}
+        self.arrived = {"main": threading.Event(), "other": threading.Event()}
+
+    def __call__(self, end: End) -> None:
+        self.ends.append(end)
+        while (request := end.receive()) is not None:
+            self.requests[key_of(request)] = request
+            self.arrived[key_of(request)].set()
+            if len(self.requests) == 2:
+                try:
+                    end.echo(self.requests["main"])
+                except BrokenPipeError:
+                    return  # Main was interrupted, and the test is over already.
+
+    def answer_other(self) -> None:
+        assert self.arrived["other"].wait(30)
+        self.ends[0].echo(self.requests["other"])
+
+
+@pytest.mark.parametrize("other_is", ["thread", "loop"])
+@pytest.mark.parametrize("main_is", ["thread", "loop"])
+@pytest.mark.parametrize("first", ["main", "other"])
+def test_an_interruption_anywhere_strands_nobody_else(first: str, main_is: str, other_is: str) -> None:
+    """Another thread or loop waits while this one is interrupted; its answer comes after that."""
+    forms: dict[str, Callable[[Channel, str], str | None]] = {
+        "thread": ask,
+        "loop": lambda channel, key: asyncio.run(aask(channel, key)),
+    }
+
+    def ask_other(channel: Channel, may_ask: threading.Event) -> str | None:
+        assert may_ask.wait(30)
+        return forms[other_is](channel, "other")
+
+    uninterrupted = 0
+    with ThreadPoolExecutor(1) as pool:
+        for place in range(1, 2000):
+            script = TwoAsk()
+            at_once = threading.Event()
+            with FakeSupervisor(script) as channel:
+                other = pool.submit(
+                    ask_other, channel, script.arrived["main"] if first == "main" else at_once
+                )
+                if first == "other":
+                    at_once.set()
+                    assert script.arrived["other"].wait(30)
+                with InterruptAt(place) as interruption:
+                    try:
+                        assert forms[main_is](channel, "main") == "main"
+                    except Interrupted:
+                        pass
+                # When main did not get so far as to ask, other waits for nothing any more.
+                script.arrived["main"].set()
+                script.answer_other()
+                assert other.result(10) == "other", f"after an interruption at place {place}"
+            # Who reads when is a race, so the number of places varies.
+            uninterrupted += interruption.remaining > 0
+            if uninterrupted == 20:
+                break
+        assert 50 < place < 1999
 
 
 def test_interruptions_at_random_moments_never_mix_up_answers() -> None:

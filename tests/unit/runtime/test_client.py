@@ -347,12 +347,9 @@ def test_a_value_that_is_not_json_is_refused_before_anything_is_sent(
     call: Call, value: Any, message: str
 ) -> None:
     client = Client(Answering(), TI)
-    for attempt in (
-        lambda: call(client, "push_xcom", "k", value),
-        lambda: call(client, "set_variable", "k", value),
-    ):
+    for method in ("push_xcom", "set_variable"):
         with pytest.raises(ValueNotSerializable) as caught:
-            attempt()
+            call(client, method, "k", value)
         assert message in str(caught.value)
 
 

@@ -12,15 +12,14 @@ ROUNDS = 40
 
 CHILD = """
 import posix, sys
-if sys.argv[1] == "pipe":
-    del posix.pidfd_open
-from afbundle.runtime.ending import fork_watcher, leave, settle_watcher
-settle_watcher(fork_watcher())
+from afbundle.runtime.ending import leave, settle_watcher, start_watcher
+start_watcher()
+settle_watcher()
 {body}
 """
 
 
-def end_of(mode: str, body: str) -> tuple[int, bytes]:
+def end_of(body: str) -> tuple[int, bytes]:
     """Run a child, read its stdout to the end, and reap it without waiting; fail if it cannot be reaped yet."""
     read, write = os.pipe()
     child = subprocess.Popen(
@@ -28,7 +27,6 @@ def end_of(mode: str, body: str) -> tuple[int, bytes]:
             sys.executable,
             "-ISc",
             f"import sys; sys.path[:0] = {sys.path!r}\n" + CHILD.format(body=body),
-            mode,
         ],
         stdout=write,
         stderr=write,
@@ -45,22 +43,21 @@ def end_of(mode: str, body: str) -> tuple[int, bytes]:
     return child.returncode, output
 
 
-@pytest.mark.parametrize("mode", ["pidfd", "pipe"])
-def test_stdout_closes_only_when_the_process_can_be_reaped(mode: str) -> None:
+def test_stdout_closes_only_when_the_process_can_be_reaped() -> None:
     for _ in range(ROUNDS):
-        code, output = end_of(mode, "print('bye'); leave(0)")
+        code, output = end_of("print('bye'); leave(0)")
         assert (code, output) == (0, b"bye\n")
 
 
 @pytest.mark.parametrize("signal", [9, 11])
 def test_a_killed_process_is_seen_just_as_fast(signal: int) -> None:
     for _ in range(ROUNDS // 4):
-        code, _ = end_of("pidfd", f"posix.kill(posix.getpid(), {signal})")
+        code, _ = end_of(f"posix.kill(posix.getpid(), {signal})")
         assert code == -signal
 
 
 def test_exit_handlers_run_and_the_exit_code_stays() -> None:
-    code, output = end_of("pidfd", "import atexit; atexit.register(print, 'handler'); leave(3)")
+    code, output = end_of("import atexit; atexit.register(print, 'handler'); leave(3)")
     assert (code, output) == (3, b"handler\n")
 
 
@@ -73,15 +70,40 @@ except ChildProcessError:
     print("no children")
 leave(0)
 """
-    assert end_of("pidfd", body) == (0, b"no children\n")
+    assert end_of(body) == (0, b"no children\n")
 
 
 def test_signals_to_the_process_group_spare_the_watcher() -> None:
     body = "posix.killpg(posix.getpid(), 15)"
     for _ in range(ROUNDS // 4):
-        code, _ = end_of("pidfd", body)
+        code, _ = end_of(body)
         assert code == -15
 
 
 def test_closed_streams_do_not_change_the_exit_code() -> None:
-    assert end_of("pidfd", "sys.stdout.close(); sys.stderr.close(); leave(0)") == (0, b"")
+    assert end_of("sys.stdout.close(); sys.stderr.close(); leave(0)") == (0, b"")
+
+
+def test_a_child_that_lives_on_does_not_keep_the_watcher() -> None:
+    body = """
+import os
+if os.fork() == 0:
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    os.dup2(1, 2)
+    os.read(0, 1)
+    os._exit(0)
+print("bye")
+leave(0)
+"""
+    assert end_of(body) == (0, b"bye\n")
+
+
+def test_threads_are_waited_for() -> None:
+    body = """
+import _thread, time
+for _ in range(30):
+    _thread.start_new_thread(time.sleep, (60,))
+leave(0)
+"""
+    for _ in range(ROUNDS // 4):
+        assert end_of(body) == (0, b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -160,7 +161,7 @@ def test_names_from_airflows_configuration_are_sensitive_too() -> None:
     code = "from afbundle.runtime.masking import is_sensitive as s; print(s('MyColour'), s('my_shape'), s('other'), s('token'))"
     shown = subprocess.run(
         [sys.executable, "-c", code],
-        env={"AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "Colour, shape"},
+        env={**os.environ, "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "Colour, shape"},
         capture_output=True,
         text=True,
         check=True,

@@ -67,26 +67,26 @@ def levels(log: Logger):
 
 @dag.task
 def stubborn(log: Logger):
-    log.info("waiting")
     try:
-        while True: time.sleep(10)
+        log.info("waiting")
+        while True: time.sleep(0.05)
     finally:
         log.info("cleaned up")
 
 @dag.task
 async def stubborn_async(log: Logger):
-    log.info("waiting")
     try:
+        log.info("waiting")
         await asyncio.sleep(100)
     finally:
         log.info("cleaned up")
 
 @dag.task
 def immortal(log: Logger):
-    log.info("waiting")
     while True:
         try:
-            while True: time.sleep(10)
+            log.info("waiting")
+            while True: time.sleep(0.05)
         except BaseException:
             pass
 

@@ -7,6 +7,8 @@ import resource
 import time
 from collections import Counter
 
+import pytest
+
 from afbundle.wire import messages
 from afbundle.wire.errors import InvalidMessage, MalformedFrame, RemoteProtocolError, TruncatedFrame
 from afbundle.wire.frames import FrameReader, encode_response
@@ -60,6 +62,7 @@ def read(data: bytes) -> str:
     return "read"
 
 
+@pytest.mark.slow
 def test_no_mutation_escapes() -> None:
     chance = random.Random(20260616)
     originals = [encode_response(1, sample(name).to_body()) for name in message_names()]

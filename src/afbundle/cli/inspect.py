@@ -25,9 +25,13 @@ _AIRFLOW_OF_SCHEMA = {"2026-06-16": "3.3", "2026-10-30": "3.4"}
 @click.option(
     "--source", "with_source", is_flag=True, help="Print the embedded source, too; with the table, instead."
 )
-def inspect(file: Path, form: str, with_source: bool) -> None:
+@click.option("--sbom", is_flag=True, help="Print the bill of materials instead, CycloneDX in JSON.")
+def inspect(file: Path, form: str, with_source: bool, sbom: bool) -> None:
     """Show what FILE, a bundle of any language, says about itself. Never runs it."""
     with out.Failures(), BundleFile.open(file) as bundle:
+        if sbom:
+            _print_sbom(bundle)
+            return
         if form == "table":
             _print_source(bundle) if with_source else _print_table(bundle)
             return
@@ -88,6 +92,21 @@ def _print_source(bundle: BundleFile) -> None:
         click.echo(bundle.read(source.region).decode(errors="replace"), nl=False)
 
 
+def _print_sbom(bundle: BundleFile) -> None:
+    bill = bundle.sbom()
+    if bill is None:
+        raise ArtifactError(f"{bundle.path} carries no bill of materials")
+    click.echo(bill, nl=False)
+
+
+def _interpreter(facts: dict[str, Any]) -> str:
+    length, glibc = facts.get("size"), facts.get("glibc")
+    text = f"CPython {facts.get('version')}, embedded"
+    if isinstance(length, int):
+        text += f", {out.size(length)}"
+    return f"{text}\nfor hosts with glibc {glibc} or newer" if glibc else text
+
+
 def _print_table(bundle: BundleFile) -> None:
     manifest = _plain(bundle.manifest)
     sdk, ours = manifest.get("sdk"), manifest.get(manifests.MARK)
@@ -98,6 +117,9 @@ def _print_table(bundle: BundleFile) -> None:
         python = f" (CPython {ours['python']})" if isinstance(ours, dict) and "python" in ours else ""
         version = f", SDK {sdk['version']}" if sdk.get("version") else ""
         rows.append(("language", f"{sdk.get('language') or '(not named)'}{python}{version}"))
+    interpreter = ours.get("interpreter") if isinstance(ours, dict) else None
+    if isinstance(interpreter, dict):
+        rows.append(("interpreter", _interpreter(interpreter)))
     schema = bundle.schema_version
     if schema is not None:
         airflow = _AIRFLOW_OF_SCHEMA.get(schema)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +15,8 @@ from afbundle.pack.errors import PackError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
+
+    from rich.status import Status
 
 _KILO = 1024
 
@@ -28,6 +32,52 @@ class Failures:
     ) -> None:
         if isinstance(error, (PackError, ArtifactError, OSError)):
             raise click.ClickException(str(error)) from None
+
+
+class Steps:
+    """Shows which step is running: as one moving line on a terminal, else a line for each; a context manager.
+
+    Called with the line. On a terminal a step that is done stays, with the seconds it took.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._step: tuple[str, float] | None = None
+        self._status: Status | None = None
+
+    def __enter__(self) -> Steps:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            console = Console(stderr=True, highlight=False)
+            self._status = self._stack.enter_context(console.status(""))
+        return self
+
+    def __call__(self, line: str) -> None:
+        """Begin a step."""
+        if self._status is None:
+            click.echo(f"{line} …", err=True)
+            return
+        self._done()
+        from rich.markup import escape
+
+        self._step = (line, time.monotonic())
+        self._status.update(escape(line))
+
+    def _done(self) -> None:
+        if self._step is not None and self._status is not None:
+            line, began = self._step
+            self._status.console.print(
+                f"{time.monotonic() - began:6.1f} s  {line}", style="dim", markup=False
+            )
+            self._step = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._done()
+        self._stack.close()
 
 
 def size(count: int) -> str:

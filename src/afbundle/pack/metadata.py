@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from afbundle.artifact import manifest as manifests
@@ -46,6 +46,7 @@ class PythonMetadata:
         dags: dag_id -> task ids in the order of registration.
         data_parameters: ``dag_id.task_id`` -> names of parameters that the supervisor's bindings must fill.
         modules: dag_id -> module that registers it.
+        schema_version: the supervisor schema version to declare, where a file says so; else None, to choose one.
     """
 
     bundle: str
@@ -53,9 +54,12 @@ class PythonMetadata:
     dags: dict[str, list[str]]
     data_parameters: dict[str, list[str]] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
+    schema_version: str | None = None
 
 
-def ask_python(image: Image, target: Target, probe: Path, cache: Path) -> PythonMetadata:
+def ask_python(
+    image: Image, target: Target, probe: Path, cache: Path, foreign: str | None = None
+) -> PythonMetadata:
     """Run a bundle's entry once, exactly as on a worker, and return what it registered.
 
     Arguments:
@@ -63,6 +67,7 @@ def ask_python(image: Image, target: Target, probe: Path, cache: Path) -> Python
         target: the interpreter.
         probe: where to write it.
         cache: a cache folder in which the payload is already unpacked.
+        foreign: the platform that the bundle is for, where it is not this one: its extensions cannot be imported here.
 
     Raises:
         PackError: the entry failed, took too long, or never reached ``serve()``.
@@ -85,9 +90,17 @@ def ask_python(image: Image, target: Target, probe: Path, cache: Path) -> Python
             f"the entry did not finish registering its Dags within {PROBE_SECONDS:g} s; "
             "move slow work from the module's top level into its tasks"
         ) from None
-    said = _OWN_FRAMES.sub("", done.stderr.decode(errors="replace").replace(str(probe) + "/", ""))
+    said = done.stderr.decode(errors="replace").replace(f"{probe}/", "")
+    # Unpacked dependencies lie in a folder that is gone when this is read.
+    said = re.sub(rf"{re.escape(str(cache))}/[^/\s]+/(?:site|app)/", "", _OWN_FRAMES.sub("", said))
     printed = _last_object(done.stdout.decode(errors="replace"))
     if done.returncode != 0:
+        if foreign is not None and _needs_foreign_code(said, cache):
+            raise PackError(
+                f"the entry cannot be asked for its Dags: it imports what is built for {foreign} and does not run here; "
+                "move that import into the task, or give the metadata with --airflow-metadata FILE",
+                said,
+            )
         raise PackError(_failure(said, done.returncode), said)
     if printed is None:
         raise PackError(
@@ -98,6 +111,30 @@ def ask_python(image: Image, target: Target, probe: Path, cache: Path) -> Python
         manifests.check(printed)
     except ManifestError as error:
         raise PackError(f"the entry printed metadata that is not right: {error}") from None
+    return _python_metadata(printed)
+
+
+def read_python_metadata(path: Path) -> PythonMetadata:
+    """Return what a file says of a Python bundle that cannot be asked here.
+
+    Arguments:
+        path: what the bundle prints for ``--airflow-metadata``, as YAML or JSON; written by hand it may leave out
+            ``bundle`` and ``x_afbundle``.
+
+    Raises:
+        PackError: names the file and the key that is wrong.
+    """
+    metadata = read_metadata(path)
+    if metadata["sdk"]["language"] != "python":
+        raise PackError(f"{path}: sdk.language is {metadata['sdk']['language']!r}, expected 'python'")
+    if metadata["sdk"]["supervisor_schema_version"] not in SCHEMA_VERSIONS:
+        raise PackError(
+            f"{path}: sdk.supervisor_schema_version: expected one of {', '.join(SCHEMA_VERSIONS)}"
+        )
+    return replace(_python_metadata(metadata), schema_version=metadata["sdk"]["supervisor_schema_version"])
+
+
+def _python_metadata(printed: dict[str, Any]) -> PythonMetadata:
     bundle, ours = printed.get("bundle") or {}, printed.get("x_afbundle") or {}
     return PythonMetadata(
         bundle=str(bundle.get("name") or ""),
@@ -106,6 +143,14 @@ def ask_python(image: Image, target: Target, probe: Path, cache: Path) -> Python
         data_parameters=ours.get("data_parameters") or {},
         modules=ours.get("modules") or {},
     )
+
+
+def _needs_foreign_code(said: str, cache: Path) -> bool:
+    """Whether the entry failed to import something that was installed: an extension for another machine."""
+    missing = re.findall(r"No module named '([^'.]+)", said)
+    if missing:
+        return any(found for name in missing for found in cache.glob(f"*/site/{name}*"))
+    return "ImportError" in said
 
 
 def _failure(said: str, code: int) -> str:

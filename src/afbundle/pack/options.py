@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afbundle.artifact.trailer import SIZE
-from afbundle.pack.dependencies import Requirements
 from afbundle.pack.errors import PackError
+from afbundle.pack.interpreter import Choice
+from afbundle.pack.resolve import Requirements
 from afbundle.pack.tree import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from afbundle.artifact.writer import Written
+    from afbundle.pack.distributions import Distribution
     from afbundle.pack.metadata import SchemaChoice
+    from afbundle.pack.platforms import Platform
 
 DEFAULT_FOLDER = "dist"
 """Where a bundle goes without ``-o``, under the bundle's name. That name gets no suffix: only such files are looked at by
@@ -34,6 +37,11 @@ class Options:
         version: its version, likewise.
         schema_version: the supervisor schema version, or None to choose.
         requirements: dependencies.
+        python: (major, minor) of the interpreter to pack for, or None for the one that runs afbundle.
+        platform: the machine to pack for, or None for one like this.
+        metadata_file: what the entry would say about itself, where it cannot be run here.
+        interpreter: whether the interpreter travels along, and which it is.
+        strip: leave the sources of dependencies out.
     """
 
     output: Path | None = None
@@ -42,6 +50,11 @@ class Options:
     version: str | None = None
     schema_version: str | None = None
     requirements: Requirements = field(default_factory=Requirements)
+    python: tuple[int, int] | None = None
+    platform: Platform | None = None
+    metadata_file: Path | None = None
+    interpreter: Choice = field(default_factory=Choice)
+    strip: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Packed:
         schema: supervisor schema version and why.
         bundle: name and version, empty for a foreign executable that has none.
         warnings: what the author should know before deploying.
+        modules: name of each module of the author -> bytes of its code.
+        distributions: the dependencies.
     """
 
     written: Written
@@ -63,6 +78,8 @@ class Packed:
     schema: SchemaChoice
     bundle: tuple[str, str]
     warnings: tuple[str, ...] = ()
+    modules: Mapping[str, int] = field(default_factory=dict)
+    distributions: tuple[Distribution, ...] = ()
 
     @property
     def parts(self) -> dict[str, int]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +38,32 @@ def test_a_table_for_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch:
 )
 def test_sizes(count: int, shown: str) -> None:
     assert output.size(count) == shown
+
+
+def test_steps_on_a_terminal_stay_with_their_seconds(tmp_path: Path) -> None:
+    """One line moves while a step runs; what is done stays, and the answer on stdout is not touched."""
+    (tmp_path / "tasks.py").write_text(
+        "from afbundle import Bundle\nb = Bundle('n')\n@b.dag('d').task\ndef t(): ...\nb.serve()\n"
+    )
+    ours, theirs = os.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "afbundle.cli",
+        "pack",
+        str(tmp_path / "tasks.py"),
+        "-o",
+        str(tmp_path / "b"),
+    ]
+    env = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=env) as process:
+        os.close(theirs)
+        shown = b""
+        # A terminal that nobody holds open any more reads as an error on Linux.
+        with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:
+            while piece := terminal.read(4096):
+                shown += piece
+        assert process.stdout is not None
+        assert process.stdout.read().startswith(f"packed {tmp_path}/b\nbundle: n\n")
+    for step in (b"compiling", b"asking the entry for its Dags", b"writing"):
+        assert re.search(rb"\d+\.\d s  " + step, shown), shown

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from afbundle.cli.group import afbundle
+from tests.unit.pack.wheels import make_wheel
 
 TASKS = """\
 from afbundle import Bundle
@@ -67,8 +69,11 @@ def test_a_failure_is_told_on_stderr_with_exit_code_1(tasks: Path, tmp_path: Pat
         ([], "name either PATH or --executable FILE"),
         (["a.py", "--executable", "x"], "name either PATH or --executable FILE"),
         (["--executable", "x"], "--executable needs --source FILE"),
-        (["--executable", "x", "--source", "y", "--with", "z"], "--requirement and --with go with PATH"),
-        (["a.py", "--airflow-metadata", "m"], "--airflow-metadata goes with --executable"),
+        (["--venv", "a.py"], "--venv took a.py for its folder; write --venv=DIR, or --venv at the end"),
+        (
+            ["--executable", "x", "--source", "y", "--with", "z"],
+            "go with PATH; an executable is packed as it is",
+        ),
         (["a.py", "--supervisor-schema-version", "2020-01-01"], "2026-06-16"),
     ],
 )
@@ -76,6 +81,37 @@ def test_usage_errors_have_exit_code_2(arguments: list[str], says: str) -> None:
     done = _run(*arguments)
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--venv", "gone"], "gone is not a virtual environment: it has no pyvenv.cfg"),
+        (
+            ["--platform", "linux"],
+            "'linux' is not a platform to pack for; give one like manylinux_2_28_x86_64",
+        ),
+        (["--python-version", "3"], "'3' is not a Python version to pack for; give one like 3.12"),
+        (["--python-version", "3.9"], "afbundle needs Python 3.10 or newer in the bundle, not 3.9"),
+        (["--extra", "x"], "--extra and --group need the project that they belong to"),
+    ],
+)
+def test_choices_that_are_not_right_are_told_in_one_line(
+    tasks: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = _run(tasks, "-o", tmp_path / "b", *arguments)
+    assert done.exit_code == 1
+    assert "Error: " in done.stderr
+    assert says in done.stderr
+    assert not (tmp_path / "b").exists()
+
+
+def test_verbose_lists_what_enters(tasks: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "wheels", "dep", {"dep.py": "X = 1\n"}, version="1.5")
+    done = _run(tasks, "-o", tmp_path / "b", "--with", wheel, "--verbose")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^distributions: dep 1\.5 \(\d+ B\)$", done.stdout, re.MULTILINE)
+    assert re.search(r"^modules: tasks \(\d+ B\)$", done.stdout, re.MULTILINE)
 
 
 def test_a_foreign_executable(tmp_path: Path) -> None:

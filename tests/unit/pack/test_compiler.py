@@ -119,3 +119,20 @@ def test_the_interpreter_is_outside_of_the_virtual_environment() -> None:
     target = this_interpreter()
     assert not target.executable.startswith(sys.prefix) or sys.prefix == sys.base_prefix
     assert target.version == sys.version_info[:2]
+
+
+def test_lean_code_does_the_same_with_less(tmp_path: Path) -> None:
+    source = (
+        "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    import nothing\nelse:\n    a: int = 1\n"
+        "b: str\ndef f(x: int, /, *y: int, z: int = 2, **w: int) -> int:\n    q: int = x\n    return q + z\n"
+        "async def g(x: int) -> int: return x\nclass C:\n    c: int\n    d: int = 3\n    def m(self: object) -> None: ...\n"
+    )
+    results = []
+    for kind in ("code", "lean"):
+        names: dict[str, Any] = {}
+        exec(_code(_compile(tmp_path / kind, kind=kind, source=source)), names)  # noqa: S102  (the point of it)
+        results.append((names["a"], names["f"](1, z=3), names["C"].d, names["C"]().m(), "b" in names))
+    assert results[0] == results[1]
+    lean = _code(_compile(tmp_path / "lean", kind="lean", source=source))
+    assert "nothing" not in lean.co_names
+    assert [names[each].__annotations__ for each in "fg"] == [{}, {}]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from afbundle._version import __version__
-from afbundle.pack.dependencies import Requirements, install
+from afbundle.pack.dependencies import install
 from afbundle.pack.errors import PackError
 from afbundle.pack.interpreter import this_interpreter
+from afbundle.pack.resolve import Requirements, check
 from tests.unit.pack.wheels import make_wheel
 
 
@@ -22,7 +23,9 @@ def _no_index(monkeypatch: pytest.MonkeyPatch) -> None:
 def _install(work: Path, *packages: str, files: tuple[Path, ...] = ()) -> dict[str, bytes]:
     site = work / "site"
     site.mkdir(parents=True)
-    install(Requirements(files, packages), site, work, this_interpreter())
+    requirements = Requirements(files, packages)
+    check(requirements)
+    install(requirements, work, site, work, this_interpreter())
     return {
         path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()
     }

@@ -13,10 +13,10 @@ import pytest
 
 from afbundle.artifact.errors import ArtifactError
 from afbundle.artifact.reader import BundleFile
-from afbundle.pack.dependencies import Requirements
 from afbundle.pack.errors import PackError
 from afbundle.pack.options import Options, Packed
 from afbundle.pack.python import pack_python
+from afbundle.pack.resolve import Requirements
 from tests.unit.pack.wheels import make_wheel
 
 TASKS = """\
@@ -132,33 +132,38 @@ def test_a_plain_folder(tmp_path: Path, out: Path) -> None:
     assert _ask(out)["bundle"] == {"name": "etl", "version": "1.2"}
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    """Whatever the folder, the hash seed, the umask, the locale, the dates."""
+# `tools.find_uv` is where packing asks for uv.
+WITH_PIP = "from afbundle.pack import tools; tools.find_uv = lambda: None; "
+PACK = "from afbundle.cli.__main__ import main; main()"
+
+
+@pytest.mark.parametrize("options", [[], ["--strip"]])
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, options: list[str]) -> None:
+    """Whatever the folder, the hash seed, the umask, the locale, the dates, the time zone, the installer."""
     wheel_files = {"dep.py": "NAMES = {'a', 'b', 'c'}\ndef f(x): return x in {'u', 'v', 'w', 'x'}\n"}
     bundles = []
-    for number, (seed, umask) in enumerate([("1", 0o022), ("4711", 0o077)]):
+    for number, (seed, umask, program) in enumerate([("1", 0o022, PACK), ("4711", 0o077, WITH_PIP + PACK)]):
         base = tmp_path / ("x" * (number + 1))
-        wheel = make_wheel(base / "wheels", "dep", wheel_files)
+        wheels = base / "wheels"
+        make_wheel(wheels, "dep", wheel_files, requires="afbundle", scripts="dep-tool = dep:main")
         text = (
             TASKS
             + "STATES = frozenset({'queued', 'running', 'failed'})\nok = lambda s: s in {'a', 'b', 'c', 'd'}\n"
         )
         root = _tree(base / "app", {"__main__.py": text, "data.json": "{}", "z.py": "", "y.py": ""})
-        for path in root.iterdir():
-            os.utime(path, (number, number))
-        env = {**os.environ, "PYTHONHASHSEED": seed, "PIP_NO_INDEX": "1", "LC_ALL": "C", "HOME": str(base)}
-        command = [
-            sys.executable,
-            "-m",
-            "afbundle.cli",
-            "pack",
-            str(root),
-            "-o",
-            str(base / "b"),
-            "--with",
-            str(wheel),
-        ]
-        subprocess.run(command, check=True, env=env, cwd=base, umask=umask, capture_output=True)
+        for path in (*root.iterdir(), *wheels.iterdir()):
+            os.utime(path, (10_000_000 * (number + 40), 10_000_000 * (number + 40)))
+        env = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LC_ALL": "C",
+            "HOME": str(base),
+            "TZ": ("UTC", "Asia/Tokyo")[number],
+            **dict.fromkeys(("PIP_NO_INDEX", "UV_NO_INDEX"), "1"),
+            **dict.fromkeys(("PIP_FIND_LINKS", "UV_FIND_LINKS"), wheels.as_uri()),
+        }
+        command = [sys.executable, "-c", program, "pack", str(root), "-o", str(base / "b"), "--with", "dep"]
+        subprocess.run([*command, *options], check=True, env=env, cwd=base, umask=umask, capture_output=True)
         bundles.append((base / "b").read_bytes())
     assert bundles[0] == bundles[1]
     assert str(tmp_path).encode() not in bundles[0]

@@ -1,0 +1,3 @@
+module afbundle.bench/noop
+
+go 1.21

@@ -272,7 +272,7 @@ def test_the_only_dag_need_not_be_named(bundle: Bundle, tmp_path: Path) -> None:
 def test_a_dag_without_tasks_succeeds_at_once(bundle: Bundle) -> None:
     result = invoke(bundle.write({"a": ""}), "empty")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1].startswith("empty: success in 0.00 s")
+    assert result.stdout.splitlines()[-1].startswith("empty: success in ")
 
 
 def test_what_is_no_bundle_is_not_run(tmp_path: Path) -> None:

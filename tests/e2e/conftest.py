@@ -11,7 +11,8 @@ from tests.e2e.airflow import RestApi
 from tests.peers import peer_python
 
 
-@pytest.fixture(scope="session")
+# For each module, not for the session: two idle Airflows take a core away from the tests that follow.
+@pytest.fixture(scope="module")
 def airflow(airflow_version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """Start a whole Airflow."""
     python = peer_python(airflow_version)
@@ -19,7 +20,7 @@ def airflow(airflow_version: str, tmp_path_factory: pytest.TempPathFactory) -> I
         yield airflow
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rest(airflow: LocalAirflow) -> Iterator[RestApi]:
     """Log in to its REST API."""
     rest = RestApi(airflow)

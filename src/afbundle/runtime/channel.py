@@ -92,6 +92,7 @@ class Channel:
             ApiError: Airflow answered with an error; of the most exact subclass.
             ChannelClosed: the supervisor is gone, before or while waiting.
             UnexpectedAnswer: the answer is no message of the supervisor schema.
+            EncodeError: something in the message cannot travel; nothing was sent.
         """
         return _content(self._ask(ThreadWaiter(), _packed(message)))
 
@@ -340,7 +341,7 @@ class Channel:
                 except OSError as error:
                     self._lose(f"sending to it failed: {error}", error)
                     return
-            elif outbox[0] is first:
+            elif outbox and outbox[0] is first:
                 del outbox[0]
 
     def _pass_on_reading(self) -> None:

@@ -9,6 +9,7 @@ import functools
 import random
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -204,6 +205,60 @@ def test_large_values_travel_whole_in_both_directions(size: int) -> None:
         assert isinstance(answer, messages.XComResult)
         assert answer.value == [value, 1]
         assert ask(channel, "next") == "next"
+
+
+LARGE_XCOMS = """
+from _socket import socket
+from afbundle.runtime.channel import Channel
+from afbundle.wire import messages
+
+channel = Channel(socket(fileno=int(sys.argv[1])))
+where = {"dag_id": "d", "run_id": "r", "task_id": "t", "key": "k"}
+channel.request(messages.GetXCom(**where))
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+before = peak()
+if sys.argv[2] == "in":
+    value = channel.request(messages.GetXCom(**where)).value
+elif sys.argv[3] == "text":
+    value = "x" * 60_000_000
+else:
+    value = [f"{number:0120}" for number in range(60_000_000 // 180)]
+if sys.argv[2] == "out":
+    channel.request(messages.SetXCom(value=value, **where))
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+@pytest.mark.parametrize("shape", ["text", "list"])
+@pytest.mark.parametrize("direction", ["in", "out"])
+def test_a_large_xcom_takes_less_than_two_and_a_half_times_its_size(direction: str, shape: str) -> None:
+    value = "x" * 60_000_000 if shape == "text" else [f"{number:0120}" for number in range(60_000_000 // 180)]
+    near, far = socket.socketpair()
+    source = next(path for path in sys.path if path.endswith("src"))
+    with near, far:
+        code = f"import sys; sys.path.append({source!r})\n{LARGE_XCOMS}"
+        task = subprocess.Popen(
+            [sys.executable, "-ISc", code, str(near.fileno()), direction, shape],
+            pass_fds=[near.fileno()],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        end = End(far)
+        end.reply(end.request().id)
+        second = end.request()
+        if direction == "in":
+            end.reply(second.id, {"type": "XComResult", "key": "k", "value": value})
+        else:
+            assert second.body is not None
+            assert second.body["value"] == value
+            end.reply(second.id)
+        shown, _ = task.communicate(timeout=60)
+    assert task.returncode == 0
+    assert 60_000_000 * 0.9 < int(shown) < 60_000_000 * 2.5
 
 
 # ---- many at a time

@@ -168,6 +168,24 @@ def test_a_first_frame_of_no_known_message_can_be_refused() -> None:
     }
 
 
+def test_a_first_frame_without_a_message_is_named() -> None:
+    silent = FakeSupervisor(lambda end: end.reply(0))
+    with silent as channel, pytest.raises(UnexpectedAnswer, match="first frame is empty"):
+        channel.first()
+
+
+def test_a_socket_with_a_timeout_is_waited_for_as_long_as_it_takes() -> None:
+    near, far = socket.socketpair()
+    near.settimeout(0)
+    channel = Channel(near)
+    with far, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, channel, "x")
+        end = End(far)
+        end.echo(end.request())
+        assert answer.result(30) == "x"
+    channel.close()
+
+
 def test_frames_may_come_byte_by_byte_or_all_at_once() -> None:
     def script(end: End) -> None:
         request = end.request()
@@ -652,7 +670,16 @@ class Alarm:
 
 
 @pytest.fixture
-def alarm() -> Iterator[Alarm]:
+def untraced() -> Iterator[None]:
+    """Measures no coverage meanwhile: an interruption inside its tracer would leave that one's own lock locked."""
+    before = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(before)
+
+
+@pytest.fixture
+def alarm(untraced: None) -> Iterator[Alarm]:
     alarm = Alarm()
     alarm._heard.set()
     before = signal.signal(signal.SIGUSR1, alarm.handle)
@@ -912,6 +939,7 @@ def test_an_interruption_anywhere_strands_nobody_else(first: str, main_is: str, 
         assert 50 < place < 1999
 
 
+@pytest.mark.usefixtures("untraced")
 def test_interruptions_at_random_moments_never_mix_up_answers() -> None:
     def handler(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted

@@ -39,6 +39,9 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
+Number = typing.TypeVar("Number")
+
+
 @dataclasses.dataclass
 class Point:
     x: int
@@ -86,8 +89,12 @@ class Record(msgspec.Struct):
     size: int = 0
 
 
+@dataclasses.dataclass
+class Box(typing.Generic[Number]):
+    content: Number
+
+
 UserId = typing.NewType("UserId", int)
-Number = typing.TypeVar("Number")
 Bound = typing.TypeVar("Bound", bound=int)
 Aliased = typing_extensions.TypeAliasType("Aliased", list[int])
 
@@ -180,6 +187,7 @@ FITTING: list[tuple[Any, Any, Any]] = [
     ({"name": "a", "sizes": ["1"]}, Model, Model(name="a", sizes=[1])),
     ({"name": "a"}, Record, Record("a")),
     ([{"x": 1}], list[Point], [Point(1)]),
+    ({"content": "a"}, Box[str], Box("a")),
 ]
 
 

@@ -94,7 +94,7 @@ class Session:
             # Airflow 3.4's Dag processor asks every bundle in a Dag bundle folder; this one has task handlers only.
             self._finish(messages.DagFileParsingResult(fileloc=first.file, serialized_dags=[]))
         else:
-            self._refuse(type(first).__name__)
+            self._refuse(f"{type(first).__name__} is no first frame")
 
     def _run_task(self, registry: Registry, startup: messages.StartupDetails) -> None:
         ti = startup.ti
@@ -183,7 +183,7 @@ class Session:
         Arguments:
             error: what ended the task, or the bundle's code before the task could start.
         """
-        from afbundle.exceptions import ChannelClosed
+        from afbundle.exceptions import ApiError, ChannelClosed, UnexpectedAnswer
         from afbundle.runtime.failure import one_line
 
         self._signals.task_ended()
@@ -198,6 +198,12 @@ class Session:
                 self._log_failure(error)
                 self._lost(lost)
                 return
+            except (ApiError, UnexpectedAnswer) as unknown:
+                # A first frame of no known type; asking for it was what failed, or the entry failed as well.
+                if type(error) is not type(unknown):
+                    self._log_failure(error)
+                self._refuse(str(unknown))
+                return
             if isinstance(first, messages.DagFileParseRequest):
                 self._log_failure(error)
                 self._finish(
@@ -209,7 +215,7 @@ class Session:
                 )
                 return
             if not isinstance(first, messages.StartupDetails):
-                self._refuse(type(first).__name__)
+                self._refuse(f"{type(first).__name__} is no first frame")
                 return
             self._startup = first
         self._log_failure(error)
@@ -250,7 +256,7 @@ class Session:
             self.exit_code = 0
 
     def _refuse(self, what: str) -> None:
-        reason = f"afbundle does not know the request {what}; pack the bundle with a newer afbundle"
+        reason = f"cannot serve the supervisor's first frame: {what}; pack the bundle with a newer afbundle"
         self.logs.emit(ERROR, reason, _LOGGER)
         self.channel.refuse(reason)
 

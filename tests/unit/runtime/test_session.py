@@ -264,14 +264,16 @@ def test_xcoms_of_an_earlier_try_are_cleared_first(bundle: Process) -> None:
     assert bundle.body()["type"] == "SetXCom"
 
 
-def test_an_unknown_first_frame_is_answered_with_an_error(bundle: Process) -> None:
-    bundle.comm.reply(0, {"type": "GetVariable", "key": "k"})
+@pytest.mark.parametrize("name", ["GetVariable", "TaskHandlerParseRequest"])
+def test_an_unknown_first_frame_is_answered_with_an_error(bundle: Process, name: str) -> None:
+    bundle.comm.reply(0, {"type": name, "key": "k"})
     frame = bundle.comm.request()
     assert frame.id == 0
     assert frame.body is not None
     assert frame.body["type"] == "ErrorResponse"
-    assert "GetVariable" in frame.body["detail"]["message"]
+    assert name in frame.body["detail"]["message"]
     assert bundle.exit_code() == 1
+    assert b"Traceback" not in bundle.stderr
 
 
 def test_a_parse_request_is_answered_with_no_dags(bundle: Process) -> None:
